@@ -1,0 +1,1 @@
+"""What Tocsin connects to: alert sources, channels that reach people, playbook actions."""
