@@ -1,0 +1,419 @@
+"""A person's command → a decision. One function per command; the machine has said before that the state allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from engine.core.commands import (
+    Acknowledge,
+    Advance,
+    Assign,
+    Cancel,
+    Close,
+    Command,
+    Document,
+    Escalate,
+    Hold,
+    Merge,
+    Note,
+    Reopen,
+    Reprioritize,
+    Resolve,
+    Tick,
+)
+from engine.core.draft import Case, Decision, Draft, Tickmark, unchanged
+from engine.core.errors import NotFound, Refusal
+from engine.core.escalation import plan, response_due, spell
+from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
+from engine.core.lifecycle import close_quietly, enter, next_state
+from engine.core.model import ActionItem, Actor, Classification, MessageKind, Priority, State, TimerKind
+from engine.core.paging import numbers, page_level, tell, tell_queue
+from engine.core.policy import Hours
+from engine.core.timeline import Kind, format_time
+
+
+def decide(case: Case, command: Command, actor: Actor, now: datetime, *, generation: int | None = None) -> Decision:
+    """Raises Refusal where the state, a guard or the actor's role refuses. `generation`: of the button that was
+    pressed; an older one is stale and changes nothing."""
+    draft = Draft(case, now)
+    if generation is not None and generation != case.incident.generation:
+        raise Refusal("stale", f"This button is from before {case.incident.ref} was reopened. {whereabouts(case)}")
+    state = next_state(draft, command, actor)
+    return EFFECTS[command.name](draft, command, actor, state)
+
+
+def whereabouts(case: Case) -> str:
+    """What happened meanwhile, in one sentence."""
+    incident = case.incident
+    draft = Draft(case, incident.updated_at)
+    if not incident.state.active:
+        return f"{incident.ref} is {'in review' if incident.state is State.REVIEW else incident.state}."
+    if incident.acknowledged_by and incident.acknowledged_at:
+        return f"{incident.ref} is in {incident.state}, acknowledged by {draft.person(incident.acknowledged_by)}."
+    return f"{incident.ref} is in {incident.state} and not acknowledged."
+
+
+def _acknowledge(draft: Draft, command: Acknowledge, actor: Actor, state: State) -> Decision:
+    incident = draft.incident
+    asked = incident.lease_asked_at is not None
+    if incident.acknowledged_by and asked and incident.acknowledged_by == actor.id:
+        _renew(draft, actor)
+        return draft.decision(f"Thank you; {incident.ref} stays with you.", "renewed")
+    if incident.acknowledged_by and not asked:
+        return unchanged(incident, "already_acknowledged", _already(draft))
+    return _take(draft, actor, state)
+
+
+def _take(draft: Draft, actor: Actor, state: State) -> Decision:
+    incident, now = draft.incident, draft.now
+    due = response_due(incident, draft.ladder, draft.case.config.business_hours)
+    after = now - incident.cycle_started_at
+    reason = f"acknowledged after {_spell_whole(after)}"
+    draft.record(
+        Kind.ACKNOWLEDGED,
+        actor,
+        reason,
+        by=actor.id,
+        after_s=int(after.total_seconds()),
+        response_due_at=format_time(due),
+        met=now <= due,
+    )
+    draft.change(acknowledged_at=now, acknowledged_by=actor.id, lease_asked_at=None, lease_until=_lease_end(draft))
+    if incident.commander is None:
+        draft.change(commander=actor.id)
+        draft.record(Kind.ASSIGNED, actor, "the first to acknowledge takes command", to=actor.id)
+    enter(draft, state, actor, reason)
+    draft.stop(ENDS_LEVEL_1, f"{actor.name or actor.id} acknowledged")
+    return draft.decision(f"{incident.ref} is yours, {reason}.")
+
+
+def _already(draft: Draft) -> str:
+    incident = draft.incident
+    who = draft.person(incident.acknowledged_by)
+    after = (incident.acknowledged_at or draft.now) - incident.cycle_started_at
+    return f"{incident.ref} is already acknowledged by {who}, after {_spell_whole(after)}."
+
+
+def _spell_whole(span: timedelta) -> str:
+    """In seconds that have passed: an answer after 4 min 59.9 s was not one after 5 min."""
+    return spell(timedelta(seconds=int(span.total_seconds())))
+
+
+def _lease_end(draft: Draft) -> datetime | None:
+    return draft.now + draft.ladder.lease if draft.ladder.lease else None
+
+
+def _renew(draft: Draft, actor: Actor) -> None:
+    """Any act on the incident renews the lease; an unanswered question is thereby answered, which is on record."""
+    if draft.incident.acknowledged_at is None or not draft.incident.state.active:
+        return
+    if draft.incident.lease_asked_at is not None:
+        draft.record(Kind.LEASE_RENEWED, actor, "still on it")
+    draft.change(lease_until=_lease_end(draft), lease_asked_at=None)
+
+
+def _advance(draft: Draft, command: Advance, actor: Actor, state: State) -> Decision:
+    _write_down(draft, command, actor, ("impact", "cause", "mitigation"))
+    if command.priority_confirmed and not draft.incident.priority_confirmed:
+        draft.change(priority_confirmed=True)
+        draft.record(Kind.DOCUMENTED, actor, f"priority {draft.incident.priority} confirmed", priority_confirmed=True)
+    enter(draft, state, actor, command.reason or f"advanced to {state}")
+    _renew(draft, actor)
+    return draft.decision(f"{draft.incident.ref} is in {state} now.")
+
+
+def _write_down(draft: Draft, command: Any, actor: Actor, fields: Iterable[str]) -> None:
+    given = {field: text for field in fields if (text := getattr(command, field, None))}
+    if given:
+        draft.change(**given)
+        draft.record(Kind.DOCUMENTED, actor, "stated: " + ", ".join(given), **given)
+
+
+def _agree(draft: Draft, command: Document | Close, actor: Actor) -> None:
+    for action in command.actions:
+        draft.actions.append(ActionItem(what=action.what, owner=action.owner, due_on=action.due_on))
+        draft.record(
+            Kind.DOCUMENTED, actor, "action agreed", action=action.what, owner=action.owner, due_on=action.due_on
+        )
+
+
+def _document(draft: Draft, command: Document, actor: Actor, state: State) -> Decision:
+    _write_down(draft, command, actor, ("impact", "cause", "mitigation", "lessons"))
+    _agree(draft, command, actor)
+    _renew(draft, actor)
+    return draft.decision("Written down.")
+
+
+def _resolve(draft: Draft, command: Resolve, actor: Actor, state: State) -> Decision:
+    restored = command.restored_at or draft.now
+    validation = command.validation or draft.incident.validation
+    end_service(draft, actor, restored, validation, command.reason or "service restored")
+    return draft.decision(
+        f"{draft.incident.ref} is resolved; the review is due by {_day(draft.incident.review_due_at)}."
+    )
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at else "no date"
+
+
+def end_service(draft: Draft, actor: Actor, restored: datetime, validation: str | None, reason: str) -> None:
+    """Service is restored: into review, no page of any level from now on."""
+    draft.record(Kind.RESOLVED, actor, reason, restored_at=format_time(restored), validation=validation, by=actor.id)
+    enter(draft, State.REVIEW, actor, reason)
+    draft.change(
+        restored_at=restored,
+        validation=validation,
+        resolved_at=draft.now,
+        review_due_at=draft.now + draft.case.policy.review_within,
+        lease_until=None,
+        lease_asked_at=None,
+        hold_until=None,
+    )
+    draft.stop(ENDS_PAGING, "the incident is resolved")
+    draft.record(
+        Kind.REPORT_DRAFTED,
+        actor,
+        "the review begins",
+        review_due_at=format_time(draft.now + draft.case.policy.review_within),
+    )
+
+
+def _reopen(draft: Draft, command: Reopen, actor: Actor, state: State) -> Decision:
+    draft.record(Kind.REOPENED, actor, command.reason, generation=draft.incident.generation + 1)
+    enter(draft, state, actor, command.reason)
+    draft.change(
+        generation=draft.incident.generation + 1,
+        reopened_at=draft.now,
+        counted_from=draft.now,
+        level_caps={},
+        level=0,
+        resolved_at=None,
+        restored_at=None,
+        validation=None,
+        review_due_at=None,
+    )
+    new_cycle(draft)
+    start(draft, f"reopened: {command.reason}")
+    return draft.decision(f"{draft.incident.ref} is open again; level 1 is paged and the timers start anew.")
+
+
+def _close(draft: Draft, command: Close, actor: Actor, state: State) -> Decision:
+    _write_down(draft, command, actor, ("cause", "lessons"))
+    _agree(draft, command, actor)
+    close_quietly(draft, actor, command.reason or "the review is done")
+    return draft.decision(f"{draft.incident.ref} is closed; its report is frozen.")
+
+
+def _cancel(draft: Draft, command: Cancel, actor: Actor, state: State) -> Decision:
+    draft.record(Kind.CANCELLED, actor, command.reason, code=command.code)
+    enter(draft, state, actor, command.reason)
+    draft.change(closed_at=draft.now, lease_until=None, lease_asked_at=None, hold_until=None)
+    draft.stop(ENDS_PAGING, f"cancelled: {command.code}")
+    return draft.decision(f"{draft.incident.ref} is cancelled ({command.code}); nobody is paged any more.")
+
+
+def _merge(draft: Draft, command: Merge, actor: Actor, state: State) -> Decision:
+    raise Refusal("merge_needs_target", "A merge is decided over both incidents; use merge().")
+
+
+def merge(case: Case, target: Case, command: Merge, actor: Actor, now: datetime) -> tuple[Decision, Decision]:
+    """The decisions for the incident that ends and for the one that goes on. The target takes the higher priority, and
+    the commander where it has none."""
+    if case.incident.id == target.incident.id:
+        raise Refusal("merge_into_itself", f"{case.incident.ref} can't be merged into itself.")
+    if not target.incident.state.active:
+        raise Refusal(
+            "target_not_active", f"{target.incident.ref} is {target.incident.state}; merge into an active incident."
+        )
+    draft, onto = Draft(case, now), Draft(target, now)
+    state = next_state(draft, command, actor)
+    reason = command.reason or "the same problem"
+    draft.record(Kind.MERGED, actor, reason, into=target.incident.ref)
+    enter(draft, state, actor, reason)
+    draft.change(merged_into=target.incident.id, closed_at=now, lease_until=None, lease_asked_at=None, hold_until=None)
+    draft.stop(ENDS_PAGING, f"merged into {target.incident.ref}")
+    onto.record(Kind.ABSORBED, actor, reason, merged=case.incident.ref, alerts_firing=case.firing)
+    if onto.incident.commander is None and case.incident.commander:
+        onto.change(commander=case.incident.commander)
+        onto.record(Kind.ASSIGNED, actor, f"comes with {case.incident.ref}", to=case.incident.commander)
+    if case.incident.priority.above(target.incident.priority):
+        set_priority(onto, case.incident.priority, actor, f"{case.incident.ref} was {case.incident.priority}")
+    _inherit(onto, case.incident.classification)
+    return draft.decision(f"{case.incident.ref} is merged into {target.incident.ref}."), onto.decision("absorbed")
+
+
+def _inherit(onto: Draft, found: Classification) -> None:
+    """The alerts that move have been judged: the next repeat of one must not pass for news."""
+    own = onto.incident.classification
+    if found.priority.above(own.priority):
+        onto.change(classification=replace(found, page=own.page, respond_within=own.respond_within))
+
+
+def _reprioritize(draft: Draft, command: Reprioritize, actor: Actor, state: State) -> Decision:
+    before = draft.incident.priority
+    draft.change(priority_confirmed=True)
+    if command.priority is before:
+        draft.record(Kind.DOCUMENTED, actor, command.reason, priority_confirmed=True)
+        _renew(draft, actor)
+        return draft.decision(f"{draft.incident.ref} stays {before}; that is confirmed now.")
+    draft.change(overridden=True)
+    set_priority(draft, command.priority, actor, command.reason)
+    _renew(draft, actor)
+    return draft.decision(f"{draft.incident.ref} is {command.priority} now (was {before}); the timers follow.")
+
+
+def set_priority(
+    draft: Draft, priority: Priority, actor: Actor, reason: str, found: Classification | None = None
+) -> None:
+    """A raise pages level 1 at once and counts the new row from now, but makes no level later than it was. A lowering
+    counts the lower row from the opening. `found`: what the rules say, where they and not a person ask for it."""
+    incident = draft.incident
+    raised = priority.above(incident.priority)
+    draft.record(Kind.REPRIORITIZED, actor, reason, **{"from": incident.priority.value, "to": priority.value})
+    if raised:
+        draft.change(level_caps=_caps(draft), priority=priority, counted_from=draft.now)
+        draft.change(classification=replace(found or incident.classification, page=True))
+        _raise(draft, actor, reason)
+        return
+    start_of_count = incident.reopened_at or incident.opened_at
+    by_raise = incident.cycle_started_at == incident.counted_from
+    draft.change(
+        level_caps={},
+        priority=priority,
+        counted_from=start_of_count,
+        cycle_started_at=start_of_count if by_raise else incident.cycle_started_at,
+    )
+
+
+def _caps(draft: Draft) -> dict[int, datetime]:
+    """By level, when it would be paged (level 1: when the response is due) under the row in force so far, not held."""
+    case = replace(
+        draft.case, incident=replace(draft.incident, hold_until=None), fired=draft.case.fired | draft.fired.keys()
+    )
+    first = numbers(draft)[:1]
+    caps: dict[int, datetime] = {}
+    for timer in plan(case, draft.now):
+        if timer.kind is TimerKind.PAGE and timer.level not in first:
+            caps[timer.level] = timer.due_at
+        elif timer.kind is TimerKind.RESPONSE and timer.level in first and timer.due_at > draft.now:
+            caps[1] = timer.due_at
+    return caps
+
+
+def _raise(draft: Draft, actor: Actor, reason: str) -> None:
+    """An acknowledgement covers what was seen: a raise by somebody else than the owner has to be seen anew."""
+    incident = draft.incident
+    why = f"raised to {incident.priority}: {reason}"
+    if incident.acknowledged_by == actor.id:
+        _page_first(draft, why)
+        return
+    cap = incident.level_caps.get(1)
+    if incident.acknowledged_by:
+        draft.record(Kind.UNACKNOWLEDGED, actor, why, owner=incident.acknowledged_by)
+    new_cycle(draft)
+    if cap:
+        draft.change(level_caps={**draft.incident.level_caps, 1: cap})
+    start(draft, why)
+
+
+def _page_first(draft: Draft, why: str) -> None:
+    """Level 1, without another cycle: the owner stays on it."""
+    if draft.ladder.hours is Hours.BUSINESS:
+        tell_queue(draft, why)
+    for number in () if draft.ladder.hours is Hours.BUSINESS else numbers(draft)[:1]:
+        page_level(draft, number, why)
+
+
+def _assign(draft: Draft, command: Assign, actor: Actor, state: State) -> Decision:
+    if command.to not in draft.case.config.contacts:
+        raise NotFound("contact_unknown", f"{command.to!r} is not in contacts.")
+    draft.change(commander=command.to)
+    reason = command.reason or "handed over"
+    draft.record(Kind.ASSIGNED, actor, reason, to=command.to)
+    _renew(draft, actor)
+    if draft.incident.acknowledged_by:
+        draft.change(acknowledged_by=command.to)
+    if command.to != actor.id:
+        tell(draft, command.to, f"{actor.name or actor.id} handed you the command: {reason}")
+    return draft.decision(f"{draft.person(command.to)} commands {draft.incident.ref} now.")
+
+
+def _hold(draft: Draft, command: Hold, actor: Actor, state: State) -> Decision:
+    until = draft.now + command.span
+    draft.change(hold_until=until, hold_by=actor.id, hold_reason=command.reason)
+    draft.record(Kind.HELD, actor, command.reason, until=format_time(until))
+    _renew(draft, actor)
+    return draft.decision(f"Escalation of {draft.incident.ref} is held for {spell(command.span)}.")
+
+
+def _escalate(draft: Draft, command: Escalate, actor: Actor, state: State) -> Decision:
+    incident = draft.incident
+    if command.seen_level is not None and incident.level > command.seen_level:
+        return unchanged(incident, "already_escalated", f"{incident.ref} has already reached level {incident.level}.")
+    ladder = numbers(draft) or sorted(level.number for level in draft.case.config.levels.values())
+    target = command.level or next((number for number in ladder if number > incident.level), None)
+    if target is None:
+        return unchanged(
+            incident, "top_level", f"{incident.ref} has reached level {incident.level}, the highest of its ladder."
+        )
+    if target not in ladder:
+        raise NotFound("level_unknown", f"The {incident.priority} ladder has no level {target}; it has {ladder}.")
+    reason = command.reason or f"{actor.name or actor.id} asked for level {target}"
+    draft.record(Kind.ESCALATED, actor, reason, level=target, late_s=0)
+    page_level(draft, target, reason)
+    _renew(draft, actor)
+    paged = sorted({message.level for message in draft.messages if message.kind is MessageKind.PAGE})
+    if not paged:
+        return draft.decision(f"Nobody of level {target} or above can be reached for {incident.ref}.", "unreachable")
+    instead = "" if target in paged else f"; nobody of level {target} can be reached"
+    return draft.decision(f"Level {paged[0]} is being paged for {incident.ref}{instead}.")
+
+
+def _note(draft: Draft, command: Note, actor: Actor, state: State) -> Decision:
+    facts = {"happened_at": format_time(command.happened_at)} if command.happened_at else {}
+    draft.record(Kind.NOTE, actor, command.text, text=command.text, **facts)
+    _renew(draft, actor)
+    return draft.decision("Noted.")
+
+
+def _tick(draft: Draft, command: Tick, actor: Actor, state: State) -> Decision:
+    step = next((step for step in draft.case.steps if step.id == command.step), None)
+    if step is None:
+        known = ", ".join(step.id for step in draft.case.steps) or "none; no playbook is attached"
+        raise NotFound("step_unknown", f"{draft.incident.ref} has no step {command.step!r}; it has {known}.")
+    if (step.done_at is not None) is command.done:
+        how = f"done by {draft.person(step.done_by)}" if command.done else "not done"
+        return unchanged(draft.incident, "already_so", f"Step {step.number} is already {how}.")
+    mark = Tickmark(
+        step=step.id,
+        done_at=draft.now if command.done else None,
+        done_by=actor.id if command.done else None,
+        note=command.note,
+    )
+    draft.ticks.append(mark)
+    reason = command.note or f"step {step.number} {step.title}: {'done' if command.done else 'not done after all'}"
+    draft.record(Kind.STEP_TICKED, actor, reason, step=step.id, number=step.number, title=step.title, done=command.done)
+    _renew(draft, actor)
+    return draft.decision(f"Step {step.number} is {'done' if command.done else 'open again'}.")
+
+
+EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
+    "acknowledge": _acknowledge,
+    "advance": _advance,
+    "resolve": _resolve,
+    "reopen": _reopen,
+    "document": _document,
+    "close": _close,
+    "cancel": _cancel,
+    "merge": _merge,
+    "reprioritize": _reprioritize,
+    "assign": _assign,
+    "hold": _hold,
+    "escalate": _escalate,
+    "note": _note,
+    "tick": _tick,
+}

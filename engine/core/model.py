@@ -1,0 +1,375 @@
+"""The words of the product: priorities, states, incidents, alerts, timers, messages. Values only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from engine.core.errors import NotFound
+
+
+class Priority(StrEnum):
+    """P0 critical, P1 high, P2 medium, P3 low."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+    @property
+    def rank(self) -> int:
+        """0 for the most urgent."""
+        return int(self.value[1])
+
+    def above(self, other: Priority) -> bool:
+        """More urgent than `other`."""
+        return self.rank < other.rank
+
+
+class State(StrEnum):
+    DETECTION = "detection"
+    ASSESSMENT = "assessment"
+    DIAGNOSIS = "diagnosis"
+    RESOLUTION = "resolution"
+    REVIEW = "review"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    MERGED = "merged"
+
+    @property
+    def active(self) -> bool:
+        """Someone has to do something about it: paging goes on and alerts join it."""
+        return self in ACTIVE_STATES
+
+
+ACTIVE_STATES = (State.DETECTION, State.ASSESSMENT, State.DIAGNOSIS, State.RESOLUTION)
+OPEN_STATES = (*ACTIVE_STATES, State.REVIEW)
+PHASES = OPEN_STATES
+
+
+class AlertLevel(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFORMATION = "information"
+
+
+class AlertStatus(StrEnum):
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class Role(StrEnum):
+    """What an actor may do; each includes the ones before it."""
+
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class Until(StrEnum):
+    """What ends a level's claim to be paged."""
+
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class TimerKind(StrEnum):
+    PAGE = "page"  # a level's time has come
+    RESPONSE = "response"  # the response is due
+    LEASE = "lease"  # ask the owner "still on it?"
+    LEASE_ANSWER = "lease_answer"  # the question went unanswered
+    QUEUE = "queue"  # tell the operations queue in business hours
+    REVIEW = "review"  # the review is due
+    CLOSE = "close"  # nothing happened for long enough: close by itself
+
+
+class TimerState(StrEnum):
+    PENDING = "pending"
+    FIRED = "fired"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    POISONED = "poisoned"
+
+
+class MessageKind(StrEnum):
+    PAGE = "page"  # wakes a person
+    CARD = "card"  # the incident's card in a team channel
+    QUESTION = "question"  # asks the owner for a sign of life
+    NOTICE = "notice"  # tells a person or a queue, wakes nobody
+    UPDATE = "update"  # brings an earlier message up to date, in place
+
+
+class MessageState(StrEnum):
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Seat(StrEnum):
+    """Which of a level's two people."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    TOKEN = "token"  # noqa: S105 - the kind of an actor, not a secret
+    SOURCE = "source"
+    TIMER = "timer"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """Who does something. `id` is a contact's id for a person, a token's name, an integration's name."""
+
+    kind: ActorKind
+    id: str
+    name: str = ""
+    role: Role = Role.VIEWER
+    via: str = ""
+
+    def __str__(self) -> str:
+        """As it stands on the timeline: `person:ops-lead via slack`."""
+        return f"{self.kind}:{self.id}" + (f" via {self.via}" if self.via else "")
+
+
+ENGINE = Actor(kind=ActorKind.SYSTEM, id="engine", name="Tocsin", role=Role.ADMIN)
+TIMER = Actor(kind=ActorKind.TIMER, id="escalation", name="Escalation timer", role=Role.ADMIN)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """One alert as a source read it, before any decision.
+
+    `fingerprint` is stable over repeats of the same problem; `group` names what the sender regards as one problem;
+    `values` are measured figures by name (seconds, percent) that thresholds may look at.
+    """
+
+    fingerprint: str
+    status: AlertStatus
+    title: str
+    summary: str = ""
+    service: str | None = None
+    group: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Classification:
+    """What the rules said, and which one. `respond_within` is the alert level's own escalation time, if it has one."""
+
+    priority: Priority
+    rule: str
+    reason: str
+    alert_level: AlertLevel | None = None
+    page: bool = True
+    respond_within: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incident:
+    """An incident as it stands. All times are aware UTC.
+
+    `generation` grows with every reopening and makes old buttons stale. `cycle` grows each time level 1 is started
+    anew (opening, raise, lapsed lease, reopening); `cycle_started_at` is where its response time counts from.
+    `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
+    `level_caps` holds, by level number, the latest time that a raise may not push a level past.
+    `level` is the highest level paged so far, 0 before the first page.
+    """
+
+    id: int
+    key: str
+    title: str
+    service: str
+    source: str
+    policy: str
+    revision: int
+    priority: Priority
+    state: State
+    classification: Classification
+    opened_at: datetime
+    cycle_started_at: datetime
+    counted_from: datetime
+    updated_at: datetime
+    summary: str = ""
+    group: str = ""
+    level: int = 0
+    generation: int = 1
+    cycle: int = 1
+    version: int = 1
+    overridden: bool = False
+    level_caps: Mapping[int, datetime] = field(default_factory=dict)
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    commander: str | None = None
+    lease_until: datetime | None = None
+    lease_asked_at: datetime | None = None
+    hold_until: datetime | None = None
+    hold_by: str | None = None
+    hold_reason: str | None = None
+    priority_confirmed: bool = False
+    impact: str | None = None
+    cause: str | None = None
+    mitigation: str | None = None
+    validation: str | None = None
+    lessons: str | None = None
+    restored_at: datetime | None = None
+    resolved_at: datetime | None = None
+    review_due_at: datetime | None = None
+    closed_at: datetime | None = None
+    merged_into: int | None = None
+    reopened_at: datetime | None = None
+    previous: int | None = None
+    playbook: str | None = None
+    timeline_seq: int = 0
+    timeline_hash: str = ""
+
+    @property
+    def ref(self) -> str:
+        return incident_ref(self.id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionItem:
+    """An improvement agreed in the review. It counts as complete once it has an owner and a date."""
+
+    what: str
+    owner: str | None = None
+    due_on: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One line for the timeline, before it is numbered and chained. `data` holds JSON values only."""
+
+    kind: str
+    actor: str
+    reason: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timer:
+    """Something to look at when its time comes. `key` is its identity within the incident: a key that has fired
+    is never planned again."""
+
+    key: str
+    kind: TimerKind
+    due_at: datetime
+    reason: str
+    level: int = 0
+    until: Until = Until.RESOLVED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message on one channel to one address, before it is sent. `page` names the page it belongs to
+    ("42.3": incident 42, timeline event 3). `deadline_at`: when retrying ends and the next way is used."""
+
+    kind: MessageKind
+    channel: str
+    address: str
+    reason: str
+    contact: str | None = None
+    page: str | None = None
+    level: int = 0
+    level_title: str = ""
+    seat: Seat | None = None
+    until: Until = Until.RESOLVED
+    respond_by: datetime | None = None
+    deadline_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedEvent:
+    """One line of the timeline as it stands: numbered from 1, chained to the line before it."""
+
+    incident: int
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    reason: str
+    data: Mapping[str, object]
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedAlert:
+    """An alert of an incident, with how often and when it was seen."""
+
+    alert: Alert
+    first_seen_at: datetime
+    last_seen_at: datetime
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """A message with what came of it. `id` is our own name of it at the provider; `receipt` is the provider's proof."""
+
+    id: int
+    message: Message
+    state: MessageState
+    priority: Priority
+    created_at: datetime
+    attempts: int = 0
+    sent_at: datetime | None = None
+    error: str = ""
+    receipt: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaybookStep:
+    """A step of the attached playbook on one incident. `number` is like "1.2": second step of the first `section`;
+    `kind` names an entry of the step kinds."""
+
+    id: str
+    number: str
+    phase: str
+    title: str
+    section: str = ""
+    detail: str = ""
+    kind: str = "manual"
+    done_at: datetime | None = None
+    done_by: str | None = None
+    note: str | None = None
+
+
+INCIDENT_REF = re.compile(r"(?:INC-)?([1-9][0-9]{0,17})", re.IGNORECASE)
+
+
+def incident_ref(number: int) -> str:
+    return f"INC-{number}"
+
+
+def incident_id(ref: str) -> int:
+    """The number of `INC-42` (also `inc-42` and `42`); raises NotFound for anything else."""
+    match = INCIDENT_REF.fullmatch(ref.strip())
+    if match is None:
+        raise NotFound("incident_unknown", f"{ref[:40]!r} is not an incident; incidents are named like INC-42")
+    return int(match[1])

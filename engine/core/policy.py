@@ -1,0 +1,397 @@
+"""The shape of `tocsin.yaml`: who is reached how, by which ladder, on which clock. Values; no defaults of people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
+
+from engine.core.matchers import Matcher
+from engine.core.model import AlertLevel, Priority, Role, Until
+from engine.core.secrecy import mask
+
+# Six digits are enough for centuries, and no sum of such spans leaves the calendar.
+SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+SPAN_PATTERN = r"^(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?$"
+CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+CALENDAR_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+NEXT_BUSINESS_DAY = "next_business_day"
+
+
+def read_span(value: object) -> object:
+    """`90s`, `15m`, `1h30m`, `2d`. A number without a unit is refused: nobody knows what 5 means at 3 am."""
+    if isinstance(value, timedelta):
+        return value
+    match = SPAN.fullmatch(value) if isinstance(value, str) and value else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a span of time; write it like 90s, 15m, 1h30m or 2d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def format_span(span: timedelta) -> str:
+    """The shortest text that `read_span` reads as the same span, to the second: `1h30m`."""
+    seconds = round(span.total_seconds())
+    parts = ((seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"
+
+
+def check_ahead(span: timedelta) -> timedelta:
+    if not span:
+        raise ValueError("a span of nothing is no time at all; write it like 90s, 15m, 1h30m or 2d")
+    return span
+
+
+def read_clock_time(value: object) -> object:
+    """`09:00`. Without this a bare 9 would be nine seconds past midnight."""
+    if not isinstance(value, time) and not (isinstance(value, str) and CLOCK_TIME.fullmatch(value)):
+        raise ValueError(f"{value!r} is not a time of day; write it like 09:00 or 17:30")
+    return value
+
+
+def read_calendar_day(value: object) -> object:
+    """`2026-12-25`. Without this a bare number would be counted in seconds from 1970."""
+    if not isinstance(value, date) and not (isinstance(value, str) and CALENDAR_DAY.fullmatch(value)):
+        raise ValueError(f"{value!r} is not a day; write it like 2026-12-25")
+    return value
+
+
+def check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, like "Europe"
+        raise ValueError(f"{name!r} is not a time zone; write it like Europe/Berlin or UTC") from error
+    return name
+
+
+SPAN_SCHEMA = {"type": "string", "pattern": SPAN_PATTERN, "minLength": 2, "examples": ["90s", "15m", "1h30m", "2d"]}
+Span = Annotated[
+    timedelta,
+    BeforeValidator(read_span),
+    PlainSerializer(format_span, return_type=str, when_used="json"),
+    WithJsonSchema(SPAN_SCHEMA),
+]
+SpanAhead = Annotated[Span, AfterValidator(check_ahead)]
+"""A span that is not nothing."""
+
+ClockTime = Annotated[
+    time,
+    BeforeValidator(read_clock_time),
+    PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$", "examples": ["09:00"]}),
+]
+CalendarDay = Annotated[date, BeforeValidator(read_calendar_day)]
+Zone = Annotated[str, AfterValidator(check_zone)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+Title = Annotated[str, Field(min_length=1, max_length=120)]
+Address = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Model(BaseModel):
+    # The texts under the fields are the descriptions in the published schema. Input may be a secret: no error shows it.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class Extensible(Model):
+    """An entry whose other keys belong to the module it names, and are checked by that module's own settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, mask(name, value) if name and name in (self.model_extra or {}) else value
+
+
+class SecretRef(Model):
+    """A secret that stays out of the configuration: the environment variable or the file that holds it."""
+
+    env: Annotated[str, Field(min_length=1)] | None = None
+    """Name of the environment variable that holds the secret."""
+    file: Path | None = None
+    """Path of the file that holds the secret; blanks and line ends around it are dropped."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.env is None) is (self.file is None):
+            raise ValueError("a secret is in exactly one place; give either `env` or `file`")
+        return self
+
+
+class Contact(Model):
+    """A person."""
+
+    name: Title
+    """As shown to others."""
+    reach: dict[Name, Address]
+    """The person's address on each channel, by the channel's name. Their order is that of the last resort."""
+    role: Role = Role.RESPONDER
+    """What the person may do; each role includes the ones before it."""
+    timezone: Zone = "UTC"
+    """The person's own time zone, in which times are shown to them."""
+
+
+class Level(Model):
+    """A rung of the ladder."""
+
+    number: Annotated[int, Field(ge=1, le=9)]
+    """Higher numbers are paged later."""
+    title: Title
+    primary: Name
+    """The contact who is paged when the level's time comes."""
+    secondary: Name | None = None
+    """The contact who is paged when the primary has not answered in time or can't be reached."""
+    reached_by: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """The channels, in the order of use."""
+    together: bool = True
+    """Page on every channel at once; without it one after another."""
+
+
+class Step(Model):
+    """One level's place on a priority's clock."""
+
+    level: Name
+    after: Span = timedelta()
+    """Counts from the opening of the incident, or from a raise of its priority."""
+    respond_within: SpanAhead | None = None
+    """When the level's own answer is due, counted from its page. The first step goes by the ladder's."""
+    until: Until = Until.RESOLVED
+    """What ends the level's claim to be paged. The first step always ends with the acknowledgement."""
+
+
+class Hours(StrEnum):
+    ALWAYS = "always"
+    BUSINESS = "business"
+
+
+class Ladder(Model):
+    """What one priority carries."""
+
+    respond_within: SpanAhead | Literal["next_business_day"]
+    """The response target; `next_business_day` means the end of the next business day."""
+    steps: tuple[Step, ...] = ()
+    """Who is paged when, lowest level first."""
+    hours: Hours = Hours.ALWAYS
+    """`business` pages nobody at the opening: the queue is told in business hours."""
+    lease: SpanAhead | None = None
+    """How long an acknowledgement holds without a sign of life. Without it, for good."""
+    deliver_within: SpanAhead = timedelta(minutes=2)
+    """A page not delivered by then goes to the next channel, then to the next person."""
+
+
+class Clearing(StrEnum):
+    """When all alerts have cleared: resolve by itself only while nobody has looked (detection), always, or never."""
+
+    DETECTION = "detection"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Policy(Model):
+    """The four ladders, and what holds for all of them."""
+
+    P0: Ladder
+    P1: Ladder
+    P2: Ladder
+    P3: Ladder
+    resolve_on_clear: Clearing = Clearing.DETECTION
+    lease_answer_within: SpanAhead = timedelta(minutes=5)
+    """When the question "still on it?" has to be answered; then level 1 is paged again."""
+    review_within: SpanAhead = timedelta(days=5)
+    """When the review of a P0 or P1 is due, counted from its resolution."""
+    close_after: SpanAhead = timedelta(days=1)
+    """P2 and P3 close by themselves after this quiet time in review."""
+
+    def ladder(self, priority: Priority) -> Ladder:
+        ladder: Ladder = getattr(self, priority.value)
+        return ladder
+
+
+class Service(Model):
+    """What alerts are about."""
+
+    title: Title
+    policy: Name = "standard"
+    playbook: Name | None = None
+    """The service's own playbook, for incidents that no more telling rule gives one."""
+
+
+class Integration(Extensible):
+    """One configured sender. The other keys are settings of its source."""
+
+    source: Name
+    """The kind of sender."""
+    key: SecretStr | SecretRef | None = None
+    """The secret part of the sender's address. Without it the engine derives one from the installation's own secret."""
+    service: Name | None = None
+    """The service of alerts from this sender that no route claims and that name none themselves."""
+
+
+class Channel(Extensible):
+    """One configured way to reach people. The other keys are settings of its kind."""
+
+    kind: Name
+    """The module that sends."""
+
+
+class Route(Model):
+    """Which service an alert belongs to; the first route whose matchers all match wins."""
+
+    name: Name
+    match: tuple[Matcher, ...] = ()
+    service: Name
+    group_by: tuple[str, ...] = ()
+    """Labels whose values make one problem; without it the sender's own grouping is used."""
+
+
+class Threshold(Model):
+    """A measured value beyond a limit."""
+
+    value: Annotated[str, Field(min_length=1)]
+    """Name of the measured value, like response_time_seconds."""
+    above: FiniteFloat | None = None
+    """Crossed by anything greater; the limit itself is still within."""
+    below: FiniteFloat | None = None
+    """Crossed by anything less; the limit itself is still within."""
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.above is None and self.below is None:
+            raise ValueError("a threshold without a limit is never crossed; give `above` or `below`")
+        return self
+
+
+class Rule(Model):
+    """A classification rule: it applies when every matcher matches and, where given, the level, any threshold and
+    any of the words does."""
+
+    name: Name
+    match: tuple[Matcher, ...] = ()
+    alert_level: AlertLevel | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    words: tuple[str, ...] = ()
+    """Phrases, looked for in the labels `category`, `type`, `impact` and `alertname`, the title and the summary: in any
+    case, joined by blanks, `_`, `-` or humps, and not right after a "no"."""
+    priority: Priority
+    page: bool = True
+    """Without it nobody is paged; the queue is told."""
+    reason: str
+    """Goes on record as why the incident has this priority."""
+
+
+class LevelRule(Model):
+    """What makes an alert this level, by label or by threshold, and the escalation time that the level carries."""
+
+    severities: tuple[str, ...]
+    """Values of the label `severity`."""
+    thresholds: tuple[Threshold, ...] = ()
+    respond_within: SpanAhead | None = None
+    """The response is due by then even where the priority allows more."""
+
+
+class ClassificationRules(Model):
+    """Alert levels and the ordered rules. An explicit `priority` label (P0 to P3) wins over every rule."""
+
+    levels: dict[AlertLevel, LevelRule]
+    rules: tuple[Rule, ...]
+    """The first rule that applies wins."""
+    otherwise: Priority = Priority.P2
+    """The priority of what no rule knows."""
+
+
+class BusinessHours(Model):
+    """When the operations queue is manned. An `end` at or before `start` is on the next day (a night shift; 24 hours
+    where both are the same) and belongs to the day it began on."""
+
+    timezone: Zone = "UTC"
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Field(min_length=1)] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+    )
+    start: ClockTime = time(9)
+    end: ClockTime = time(17)
+    holidays: tuple[CalendarDay, ...] = ()
+
+
+class PlaybookRule(Model):
+    """Which playbook an incident gets; the first that matches wins."""
+
+    playbook: Name
+    priority: Priority | None = None
+    match: tuple[Matcher, ...] = ()
+    words: tuple[str, ...] = ()
+    """As in the rules of the classification."""
+
+
+class Playbooks(Model):
+    """Where playbooks are, and when each is used."""
+
+    folders: tuple[Path, ...] = ()
+    """Folders of your own, beside those that come with Tocsin."""
+    attach: tuple[PlaybookRule, ...] = ()
+
+
+class Queue(Model):
+    """An address for nobody in particular."""
+
+    channel: Name
+    address: Address
+
+
+class Config(Model):
+    """The whole of `tocsin.yaml`: who is reached how, by which ladder, on which clock."""
+
+    contacts: dict[Name, Contact]
+    levels: dict[Name, Level]
+    policies: dict[Name, Policy]
+    services: dict[Name, Service] = {}
+    integrations: dict[Name, Integration] = {}
+    channels: dict[Name, Channel]
+    cards: tuple[Queue, ...] = ()
+    """Team channels that get one card per incident."""
+    queue: tuple[Queue, ...] = ()
+    """The standard operations queue, for what waits for business hours or wakes nobody."""
+    routes: tuple[Route, ...] = ()
+    classification: ClassificationRules
+    business_hours: BusinessHours = BusinessHours()
+    playbooks: Playbooks = Playbooks()
+    default_policy: Name = "standard"
+    """The policy of services that are not listed."""
+    default_service: Name = "default"
+    """The service of alerts that no route claims and whose sender names none."""
+
+    def policy_of(self, service: str) -> str:
+        """The policy that a service uses; an unknown service uses the default policy."""
+        known = self.services.get(service)
+        return known.policy if known else self.default_policy
+
+
+class Revision(BaseModel):
+    """An applied configuration. Revisions are never changed; an incident keeps the one it was opened under."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    applied_at: datetime
+    applied_by: str
+    digest: str
+    config: Config

@@ -1,0 +1,130 @@
+"""The record of an incident: numbered lines, each carrying the hash of the one before it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from engine.core.model import Event, RecordedEvent
+
+GENESIS = "0" * 64
+
+
+class Kind(StrEnum):
+    """Every kind of line. Reports and tests rely on the names; they are never renamed."""
+
+    OPENED = "incident.opened"
+    CLASSIFIED = "incident.classified"
+    ALERT_JOINED = "alert.joined"
+    ALERT_RESOLVED = "alert.resolved"
+    ALERTS_CLEARED = "alert.all_cleared"
+    PAGE_DECIDED = "page.decided"
+    PAGE_SENT = "page.sent"
+    PAGE_FAILED = "page.failed"
+    PAGE_RETRIED = "page.retried"
+    PAGE_CANCELLED = "page.cancelled"
+    NOTICE_SENT = "notice.sent"
+    LEVEL_UNREACHABLE = "level.unreachable"
+    ESCALATED = "level.escalated"
+    SUPERSEDED = "level.superseded"
+    RESPONSE_BREACHED = "response.breached"
+    ACKNOWLEDGED = "incident.acknowledged"
+    UNACKNOWLEDGED = "incident.unacknowledged"
+    LEASE_ASKED = "lease.asked"
+    LEASE_RENEWED = "lease.renewed"
+    HELD = "escalation.held"
+    PHASE = "phase.entered"
+    PHASE_SKIPPED = "phase.skipped"
+    DOCUMENTED = "incident.documented"
+    RESOLVED = "incident.resolved"
+    REOPENED = "incident.reopened"
+    CLOSED = "incident.closed"
+    CANCELLED = "incident.cancelled"
+    MERGED = "incident.merged"
+    ABSORBED = "incident.absorbed"
+    REPRIORITIZED = "priority.changed"
+    ASSIGNED = "commander.assigned"
+    OVERRIDDEN = "guard.overridden"
+    NOTE = "note"
+    PLAYBOOK_ATTACHED = "playbook.attached"
+    STEP_TICKED = "playbook.step"
+    REPORT_DRAFTED = "report.drafted"
+    REPORT_FROZEN = "report.frozen"
+    REVIEW_OVERDUE = "review.overdue"
+    POISONED = "engine.set_aside"
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def event_hash(incident: int, seq: int, at: datetime, event: Event, prev_hash: str) -> str:
+    """SHA-256 over the previous hash and the canonical JSON of the line: keys sorted, no blanks, UTF-8, `at` in UTC."""
+    return _hash(incident, seq, format_time(at), event, prev_hash)
+
+
+def _hash(incident: int, seq: int, at: str, event: Event, prev_hash: str) -> str:
+    text = _canonical([prev_hash, incident, seq, at, event.kind, event.actor, event.reason, event.data])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def format_time(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, always the same length."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def chain(
+    incident: int, events: Iterable[Event], at: datetime, *, seq: int = 0, head: str = ""
+) -> tuple[RecordedEvent, ...]:
+    """Numbers and chains new lines behind line `seq`, whose hash is `head` (none for a new incident)."""
+    recorded = []
+    prev, time = head or GENESIS, format_time(at)
+    for event in events:
+        seq += 1
+        digest = _hash(incident, seq, time, event, prev)
+        recorded.append(
+            RecordedEvent(
+                incident=incident,
+                seq=seq,
+                at=at,
+                kind=event.kind,
+                actor=event.actor,
+                reason=event.reason,
+                data=event.data,
+                prev_hash=prev,
+                hash=digest,
+            )
+        )
+        prev = digest
+    return tuple(recorded)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Break:
+    """Where a timeline does not hold, and why."""
+
+    incident: int
+    seq: int
+    reason: str
+
+
+def verify(events: Sequence[RecordedEvent], *, seq: int, head: str) -> Break | None:
+    """None when the lines are complete and unchanged up to line `seq` with hash `head`, as the incident's row says."""
+    prev, expected = GENESIS, 0
+    for line in events:
+        expected += 1
+        event = Event(kind=line.kind, actor=line.actor, reason=line.reason, data=line.data)
+        if line.seq != expected:
+            return Break(incident=line.incident, seq=expected, reason=f"line {expected} is missing")
+        if line.prev_hash != prev:
+            return Break(incident=line.incident, seq=line.seq, reason="it does not follow the line before it")
+        if line.hash != event_hash(line.incident, line.seq, line.at, event, prev):
+            return Break(incident=line.incident, seq=line.seq, reason="its content does not match its hash")
+        prev = line.hash
+    if (expected, prev if expected else "") != (seq, head):
+        incident = events[0].incident if events else 0
+        return Break(incident=incident, seq=expected, reason=f"the record ends at line {expected}, not at {seq}")
+    return None

@@ -1,0 +1,169 @@
+"""What the outside implements: sources, channels, actions, the clock. And what the Slack app may ask of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from engine.core.commands import Command
+from engine.core.model import Alert, Incident, Message
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC."""
+
+    def wait_for(self, span: timedelta) -> float:
+        """Real seconds that pass while `span` passes on this clock; 0 for a span that is over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A webhook as it came in. Header names are lower case; `body` is raw, for signatures."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One alert of a body that could not be read: its JSON path and what would be right."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parsed:
+    """What a body holds. One alert that can't be read never costs the others: it is a fault beside them."""
+
+    alerts: tuple[Alert, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+class Source(Protocol):
+    """A kind of sender. One module each, in `integrations/sources`."""
+
+    name: str
+    title: str
+    settings: type[BaseModel]
+    example: bytes
+
+    def verify(self, settings: Any, request: Request, now: datetime) -> None:
+        """Checks the vendor's own signature, where it signs; raises Unauthorized."""
+
+    def parse(self, settings: Any, request: Request, now: datetime) -> Parsed:
+        """At least one alert; raises Unreadable with the JSON path of the first fault where there is none.
+
+        Unknown keys are ignored.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rung:
+    """One line of the ladder as a reader sees it: who is next, and when."""
+
+    level: int
+    title: str
+    who: str
+    due_at: datetime | None
+    state: str  # "paged", "due", "held", "not needed"
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """One attempt to reach someone and what came of it."""
+
+    who: str
+    channel: str
+    at: datetime
+    outcome: str  # "sent", "failed", "waiting"
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """All that a channel needs to render one message, gathered right before sending.
+
+    `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
+    arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
+    for an update. `headline` is made for a lock screen.
+    """
+
+    id: str
+    message: Message
+    incident: Incident
+    headline: str
+    now: datetime
+    zone: str = "UTC"
+    recipient: str = ""
+    repeated: bool = False
+    late_by: timedelta | None = None
+    people: Mapping[str, str] = field(default_factory=dict)
+    ladder: tuple[Rung, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    alert_count: int = 0
+    next_step: str = ""
+    base_url: str = ""
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """The provider's proof: `reference` identifies the message there; `data` is what an update needs."""
+
+    reference: str
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+class Channel(Protocol):
+    """A configured way to reach a person. One module each, in `integrations/channels`. Rendering is a pure function."""
+
+    name: str  # the configured name, like "slack" or "phone"
+    kind: str
+    updatable: bool  # an earlier message can be brought up to date in place
+
+    def configured(self) -> str | None:
+        """None when it can send; else the sentence that says what is missing."""
+
+    async def send(self, envelope: Envelope) -> Receipt:
+        """Delivers once, within a timeout of its own, or updates in place when `envelope.receipt` is set.
+
+        Raises DeliveryError.
+        """
+
+    async def close(self) -> None:
+        """Ends connections; the channel is not used afterwards."""
+
+
+class Action(Protocol):
+    """A kind of playbook step. One module each, in `integrations/actions`."""
+
+    name: str
+    params: type[BaseModel]
+
+    async def run(self, params: Any, incident: Incident) -> Mapping[str, str]:
+        """Runs the step; what it returns goes on the record."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came of a command. `changed` is False where it was refused or already so; the sentence is for the person."""
+
+    changed: bool
+    code: str
+    sentence: str
+    incident: Incident | None = None
+
+
+class Desk(Protocol):
+    """Where a click becomes a command."""
+
+    async def act(self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None) -> Answer:
+        """`person` is (channel kind, address there), like ("slack", "U123"). Refusals are answered, never raised."""
