@@ -1,0 +1,170 @@
+"""Reading and changing incidents, their alerts and their timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, insert, literal_column, or_, select, text, update
+
+from engine.core.errors import Conflict
+from engine.core.model import OPEN_STATES, Event, Incident, RecordedAlert, RecordedEvent
+from engine.core.timeline import chain
+from engine.db.bulk import insert_rows
+from engine.db.rows import changed_columns, event_row, read_alert, read_event, read_incident
+from engine.db.tables import alerts, events, incidents, key_aliases
+
+OPEN = tuple(state.value for state in OPEN_STATES)
+
+
+def next_ids(connection: Connection, count: int) -> list[int]:
+    """Numbers for new incidents. SQLite: the writer holds the lock, so the highest is ours to count on from."""
+    if connection.dialect.name == "sqlite":
+        highest = connection.execute(select(func.coalesce(func.max(incidents.c.id), 0))).scalar_one()
+        return list(range(highest + 1, highest + 1 + count))
+    drawn = connection.execute(
+        text("SELECT nextval('incident_number') FROM generate_series(1, :count)"), {"count": count}
+    )
+    return [row[0] for row in drawn]
+
+
+def load(connection: Connection, ids: Collection[int], *, lock: bool = False) -> dict[int, Incident]:
+    """By number. With `lock` the rows are ours until the end of the transaction, taken in one order so that two
+    transactions never wait for each other."""
+    if not ids:
+        return {}
+    query = select(incidents).where(incidents.c.id.in_(ids)).order_by(incidents.c.id)
+    if lock and connection.dialect.name != "sqlite":
+        query = query.with_for_update()
+    return {row.id: read_incident(row) for row in connection.execute(query)}
+
+
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    insert_rows(connection, incidents, rows)
+
+
+def change(connection: Connection, before: Incident, after: Incident) -> None:
+    """Writes what differs, if the row is still the one that was read; raises Conflict if it isn't."""
+    columns = changed_columns(before, after) | {"version": before.version + 1}
+    statement = update(incidents).where(incidents.c.id == before.id, incidents.c.version == before.version)
+    if connection.execute(statement.values(**columns)).rowcount != 1:
+        raise Conflict("changed_meanwhile", f"{before.ref} was changed by someone else at the same moment; look again.")
+
+
+def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    insert_rows(connection, events, rows)
+
+
+def append_events(connection: Connection, new: Mapping[int, Sequence[Event]], now: datetime) -> None:
+    """Lines for timelines whose incidents don't change otherwise. Takes the rows' locks in one order."""
+    query = select(incidents.c.id, incidents.c.timeline_seq, incidents.c.timeline_hash)
+    query = query.where(incidents.c.id.in_(list(new))).order_by(incidents.c.id)
+    if connection.dialect.name != "sqlite":
+        query = query.with_for_update()
+    recorded = [
+        chain(row.id, new[row.id], now, seq=row.timeline_seq, head=row.timeline_hash)
+        for row in connection.execute(query)
+    ]
+    add_events(connection, [event_row(event) for lines in recorded for event in lines])
+    heads = [
+        {"number": lines[-1].incident, "seq": lines[-1].seq, "head": lines[-1].hash} for lines in recorded if lines
+    ]
+    if heads:
+        columns = {
+            "timeline_seq": bindparam("seq"),
+            "timeline_hash": bindparam("head"),
+            "version": incidents.c.version + 1,
+        }
+        connection.execute(update(incidents).where(incidents.c.id == bindparam("number")).values(**columns), heads)
+
+
+def timeline(
+    connection: Connection, incident: int, *, after: int = 0, limit: int | None = None
+) -> tuple[RecordedEvent, ...]:
+    query = select(events).where(events.c.incident_id == incident, events.c.seq > after).order_by(events.c.seq)
+    return tuple(read_event(row) for row in connection.execute(query.limit(limit) if limit else query))
+
+
+def alerts_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, RecordedAlert]]:
+    """By incident, then by fingerprint."""
+    found: dict[int, dict[str, RecordedAlert]] = {number: {} for number in ids}
+    query = select(alerts).where(alerts.c.incident_id.in_(ids)).order_by(alerts.c.id)
+    for row in connection.execute(query) if ids else ():
+        found[row.incident_id][row.fingerprint] = read_alert(row)
+    return found
+
+
+def add_alerts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    insert_rows(connection, alerts, rows)
+
+
+def see_alert(connection: Connection, incident: int, fingerprint: str, columns: dict[str, Any]) -> None:
+    """Counts the alert once more and writes the given columns."""
+    place = and_(alerts.c.incident_id == incident, alerts.c.fingerprint == fingerprint)
+    connection.execute(update(alerts).where(place).values(count=alerts.c["count"] + 1, **columns))
+
+
+def firing(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+    """How many alerts of each incident still fire."""
+    query = (
+        select(alerts.c.incident_id, func.count())
+        .where(alerts.c.incident_id.in_(ids), alerts.c.status == "firing")
+        .group_by(alerts.c.incident_id)
+    )
+    counts = {row[0]: row[1] for row in connection.execute(query)} if ids else {}
+    return {number: counts.get(number, 0) for number in ids}
+
+
+def move_to(connection: Connection, source: Incident, target: Incident) -> None:
+    """Alerts and keys of a merged incident go on in the target. An alert that both have stays where it was."""
+    there = select(alerts.c.fingerprint).where(alerts.c.incident_id == target.id)
+    own = alerts.c.incident_id == source.id
+    connection.execute(update(alerts).where(own, alerts.c.fingerprint.not_in(there)).values(incident_id=target.id))
+    connection.execute(update(key_aliases).where(key_aliases.c.incident_id == source.id).values(incident_id=target.id))
+    taken = connection.execute(select(key_aliases.c.key).where(key_aliases.c.key == source.key)).first()
+    if taken:
+        connection.execute(update(key_aliases).where(key_aliases.c.key == source.key).values(incident_id=target.id))
+    else:
+        connection.execute(insert(key_aliases).values(key=source.key, incident_id=target.id))
+
+
+def listing(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    priority: str | None = None,
+    service: str | None = None,
+    open_only: bool = False,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Incident]:
+    """Newest first, below number `before`."""
+    query: Select[Any] = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
+    wanted: Iterable[tuple[Any, Any]] = (
+        (incidents.c.state, state),
+        (incidents.c.priority, priority),
+        (incidents.c.service, service),
+    )
+    for column, value in wanted:
+        if value is not None:
+            query = query.where(column == value)
+    if open_only:
+        query = query.where(incidents.c.state.in_([literal_column(repr(name)) for name in OPEN]))
+    if before is not None:
+        query = query.where(incidents.c.id < before)
+    return [read_incident(row) for row in connection.execute(query)]
+
+
+def relatives(connection: Connection, number: int) -> list[tuple[int, str, bool]]:
+    """Incidents that name this one: number, title, True where it was merged into this one (else it came after)."""
+    query = (
+        select(incidents.c.id, incidents.c.title, incidents.c.merged_into == number)
+        .where(or_(incidents.c.merged_into == number, incidents.c.previous == number))
+        .order_by(incidents.c.id)
+    )
+    return [(row[0], row[1], bool(row[2])) for row in connection.execute(query)]
+
+
+def all_numbers(connection: Connection) -> list[int]:
+    return list(connection.execute(select(incidents.c.id).order_by(incidents.c.id)).scalars())
