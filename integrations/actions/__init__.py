@@ -1,0 +1,1 @@
+"""Kinds of playbook steps: one module each, listed in the registry."""

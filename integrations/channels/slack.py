@@ -1,0 +1,102 @@
+"""Slack: a message to a channel or to a person, with buttons, brought up to date in place."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from engine.core.errors import DeliveryError
+from engine.core.policy import Span
+from engine.ports import Envelope, Receipt
+from integrations.channels import Resources
+from integrations.slack.blocks import Rendered, render
+from integrations.slack.errors import delivery_error, read_refusal, transport_error
+
+METADATA_TYPE = "tocsin_delivery"
+
+
+class Settings(BaseModel):
+    """`timeout` is for one call, from the connection to Slack's whole answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout: Span = timedelta(seconds=10)
+
+
+class SlackChannel:
+    """An address is a channel (`#incidents`, `C012AB3CDE4`) or a person's member ID (`U012AB3CDE4`)."""
+
+    kind = "slack"
+    updatable = True
+
+    def __init__(self, name: str, settings: Settings, resources: Resources) -> None:
+        self.name = name
+        self._timeout = settings.timeout.total_seconds()
+        self._resources = resources
+        self._token = resources.slack_bot_token.get_secret_value() if resources.slack_bot_token else ""
+
+    def configured(self) -> str | None:
+        if self._token:
+            return None
+        return "SLACK_BOT_TOKEN is not set; install the Slack app and put its bot token (xoxb-…) there"
+
+    async def send(self, envelope: Envelope) -> Receipt:
+        rendered = render(envelope)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return _receipt(await self._call(envelope, rendered))
+        except SlackApiError as error:
+            # without the cause: its text is all that Slack said, however long
+            raise delivery_error(read_refusal(error, self._token), envelope.message.address) from None
+        except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
+            # the last two: slack_sdk takes a 200 for a JSON object without looking
+            raise transport_error(error) from error
+
+    async def close(self) -> None:
+        """The session belongs to the process."""
+
+    async def _call(self, envelope: Envelope, rendered: Rendered) -> AsyncSlackResponse:
+        client = self._client()
+        if envelope.receipt is not None:
+            # without metadata: Slack keeps the first delivery's, by which the message is looked up
+            return await client.chat_update(
+                channel=envelope.receipt.data["channel"],
+                ts=envelope.receipt.data["ts"],
+                text=rendered.text,
+                blocks=rendered.blocks,
+                parse="none",
+            )
+        payload = {"delivery": envelope.id, "incident": envelope.incident.ref}
+        return await client.chat_postMessage(
+            channel=envelope.message.address,
+            text=rendered.text,
+            blocks=rendered.blocks,
+            parse="none",
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata={"event_type": METADATA_TYPE, "event_payload": payload},
+        )
+
+    def _client(self) -> AsyncWebClient:
+        """Retries nothing by itself: the outbox does, and counts."""
+        client = AsyncWebClient(
+            token=self._token,
+            base_url=(self._resources.slack_api_url or AsyncWebClient.BASE_URL).rstrip("/") + "/",
+            session=self._resources.session(),
+            retry_handlers=[],
+        )
+        client.proxy = None  # slack_sdk takes one from the environment even for loopback; the session knows better
+        return client
+
+
+def _receipt(answer: AsyncSlackResponse) -> Receipt:
+    channel, ts = answer.get("channel"), answer.get("ts")
+    if not (isinstance(channel, str) and isinstance(ts, str)):
+        raise DeliveryError("Slack's answer names no message, it may have arrived", ambiguous=True)
+    return Receipt(reference=f"{channel}/{ts}", data={"channel": channel, "ts": ts})

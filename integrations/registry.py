@@ -1,0 +1,40 @@
+"""What Tocsin can connect to, one line per entry. A new one is its module, its test and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from engine.ports import Action, Channel, Source
+from integrations.actions.manual import Manual
+from integrations.channels import Resources, email, log, slack, webhook
+from integrations.sources.alertmanager import Alertmanager
+from integrations.sources.generic import Generic
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelKind:
+    """How a configured channel comes to be: what its settings look like, and what makes it from a name and them."""
+
+    settings: type[BaseModel]
+    build: Callable[[str, Any, Resources], Channel]
+
+
+SOURCES: Mapping[str, Source] = {
+    "alertmanager": Alertmanager(),
+    "generic": Generic(),
+}
+
+CHANNELS: Mapping[str, ChannelKind] = {
+    "email": ChannelKind(settings=email.Settings, build=email.EmailChannel),
+    "log": ChannelKind(settings=log.Settings, build=log.LogChannel),
+    "slack": ChannelKind(settings=slack.Settings, build=slack.SlackChannel),
+    "webhook": ChannelKind(settings=webhook.Settings, build=webhook.WebhookChannel),
+}
+
+ACTIONS: Mapping[str, Action] = {
+    "manual": Manual(),
+}

@@ -1,0 +1,144 @@
+"""Slack's requests to the app: clicks and events, signed as Slack signs them, or forged."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+from urllib.parse import urlencode
+
+from integrations.sandbox.slack_answers import APP_ID, BOT_USER, TEAM, VERIFICATION_TOKEN, show_message
+from integrations.sandbox.slack_grants import Click
+from integrations.sandbox.slack_values import Button, Channel, Json, User
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+USER_AGENT = "Slackbot 1.0 (+https://api.slack.com/robots)"
+STALE_SECONDS = 5 * 60  # older requests are to be refused: docs.slack.dev/authentication/verifying-requests-from-slack
+TIMESTAMP = "X-Slack-Request-Timestamp"
+SIGNATURE = "X-Slack-Signature"
+
+
+class Forgery(Enum):
+    WRONG_SIGNATURE = auto()
+    """Signed with another secret."""
+    OLD_TIMESTAMP = auto()
+    """Signed rightly, ten minutes ago: a replay."""
+    UNSIGNED = auto()
+    """Neither signature nor timestamp."""
+    TRUNCATED = auto()
+    """The second half of the body is missing, the signature is that of the whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppAnswer:
+    """How the app answered one request of Slack's; `elapsed` in seconds, of which Slack grants three."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+    elapsed: float
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignedRequest:
+    body: bytes
+    headers: dict[str, str]
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """Slack's `v0` signature of a raw body."""
+    digest = hmac.new(secret.encode(), b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    return f"v0={digest}"
+
+
+def signed_request(
+    body: bytes, content_type: str, *, secret: str, now: float, forgery: Forgery | None = None
+) -> SignedRequest:
+    stamp = str(int(now) - (2 * STALE_SECONDS if forgery is Forgery.OLD_TIMESTAMP else 0))
+    key = f"not {secret}" if forgery is Forgery.WRONG_SIGNATURE else secret
+    headers = {"Content-Type": content_type, "User-Agent": USER_AGENT}
+    if forgery is not Forgery.UNSIGNED:
+        headers |= {TIMESTAMP: stamp, SIGNATURE: sign(key, stamp, body)}
+    sent = body[: len(body) // 2] if forgery is Forgery.TRUNCATED else body
+    return SignedRequest(body=sent, headers=headers)
+
+
+def encode_json(payload: Json) -> bytes:
+    return json.dumps(payload).encode()
+
+
+def form_body(payload: Json) -> bytes:
+    """How Slack sends an interaction: a form with one field."""
+    return urlencode({"payload": json.dumps(payload)}).encode()
+
+
+def block_actions(
+    click: Click, button: Button, *, user: User, channel: Channel, trigger_id: str, response_url: str, now: float
+) -> Json:
+    """docs.slack.dev/reference/interaction-payloads/block_actions-payload, for a button under a message."""
+    message = click.message
+    return {
+        "type": "block_actions",
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM["id"]},
+        "api_app_id": APP_ID,
+        "token": VERIFICATION_TOKEN,
+        "container": {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": message.channel,
+            "is_ephemeral": False,
+        },
+        "trigger_id": trigger_id,
+        "team": TEAM,
+        "enterprise": None,
+        "is_enterprise_install": False,
+        "channel": {"id": channel.id, "name": channel.name},
+        "message": show_message(message),
+        "state": {"values": {}},
+        "response_url": response_url,
+        "actions": [_action(button, now)],
+    }
+
+
+def event_callback(event: Json, *, event_id: str, now: float) -> Json:
+    """The envelope of docs.slack.dev/apis/events-api for one event."""
+    authorization = {
+        "enterprise_id": None,
+        "team_id": TEAM["id"],
+        "user_id": BOT_USER,
+        "is_bot": True,
+        "is_enterprise_install": False,
+    }
+    return {
+        "token": VERIFICATION_TOKEN,
+        "team_id": TEAM["id"],
+        "api_app_id": APP_ID,
+        "event": event,
+        "type": "event_callback",
+        "event_id": event_id,
+        "event_time": int(now),
+        "authorizations": [authorization],
+        "is_ext_shared_channel": False,
+    }
+
+
+def url_verification(challenge: str) -> Json:
+    return {"token": VERIFICATION_TOKEN, "challenge": challenge, "type": "url_verification"}
+
+
+def _action(button: Button, now: float) -> Json:
+    pressed: Json = {
+        "action_id": button.action_id,
+        "block_id": button.block_id,
+        "text": {"type": "plain_text", "text": button.text, "emoji": True},
+        "type": "button",
+        "action_ts": f"{now:.6f}",
+    }
+    optional = {"value": button.value, "style": button.style}
+    return pressed | {name: value for name, value in optional.items() if value}

@@ -1,0 +1,228 @@
+"""A Slack workspace on loopback: the Web API for the app, and people who press its buttons."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+
+from integrations.sandbox.clicks import (
+    FORM,
+    JSON,
+    AppAnswer,
+    Forgery,
+    block_actions,
+    encode_json,
+    event_callback,
+    form_body,
+    signed_request,
+    url_verification,
+)
+from integrations.sandbox.faults import Switchboard
+from integrations.sandbox.slack_faults import Buckets, Failure, Fault, RateLimit
+from integrations.sandbox.slack_grants import Click
+from integrations.sandbox.slack_server import SlackServer
+from integrations.sandbox.slack_state import Workspace
+from integrations.sandbox.slack_values import Channel, Ephemeral, Json, Message, OpenedView, User
+
+HOST = "127.0.0.1"
+ANSWER_SECONDS = 10.0  # Slack gives up after 3; a test wants to see how late a late answer is
+WAIT_SECONDS = 5.0
+CLOSING_SECONDS = 0.05  # for answers on their way; calls that hang are cut off then
+RETRY_NUMBER = "X-Slack-Retry-Num"
+RETRY_REASON = "X-Slack-Retry-Reason"
+
+
+class SlackSandbox:
+    """Listens while it is entered, and keeps its record afterwards.
+
+    `clock` gives the Unix seconds of signatures and message ids. `request_url` is where clicks and events go; it may be
+    set later. Port 0 is any free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        signing_secret: str,
+        bot_token: str,
+        clock: Callable[[], float],
+        request_url: str | None = None,
+        users: Iterable[User] = (),
+        channels: Iterable[Channel] = (),
+        port: int = 0,
+    ) -> None:
+        self.request_url = request_url
+        self.port = port
+        self.workspace = Workspace(clock=clock, monotonic=_monotonic, users=users, channels=channels)
+        self._signing_secret = signing_secret
+        self._faults = Switchboard[Fault](self.workspace.changed)
+        self._buckets = Buckets(_monotonic)
+        self._server = SlackServer(self.workspace, self._faults, self._buckets, bot_token=bot_token)
+        self._event_numbers = itertools.count(1)
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(
+            self._server.application, access_log=None, handler_cancellation=True, shutdown_timeout=CLOSING_SECONDS
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self._people = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._people.close()
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """What the app takes for `https://slack.com/api/`."""
+        return f"{self.url}/api/"
+
+    @property
+    def record_url(self) -> str:
+        """The record for another process: every change after the one numbered `?after=`, as JSON."""
+        return f"{self.url}/sandbox/messages"
+
+    # What was said
+
+    def messages(self, *, channel: str | None = None, user: str | None = None) -> list[Message]:
+        """As `Workspace.messages`: of one channel (id or name), of the direct conversation with `user`, or all."""
+        return self.workspace.messages(channel=channel, user=user)
+
+    def ephemerals(self, user: str | None = None) -> list[Ephemeral]:
+        return [one for one in self.workspace.ephemerals if user in (None, one.user)]
+
+    def views(self, user: str | None = None) -> list[OpenedView]:
+        return [one for one in self.workspace.views if user in (None, one.user)]
+
+    def calls(self, method: str) -> int:
+        """How often the app called one Web API method, failed calls included."""
+        return self._server.calls[method]
+
+    async def wait_for(self, predicate: Callable[[Message], bool], *, within: float = WAIT_SECONDS) -> Message:
+        """As `Workspace.wait_for`."""
+        return await self.workspace.wait_for(predicate, within=within)
+
+    async def wait_until(self, condition: Callable[[], bool], *, within: float = WAIT_SECONDS) -> None:
+        """As `Workspace.wait_until`."""
+        await self.workspace.wait_until(condition, within=within)
+
+    # What people and Slack do
+
+    async def click(
+        self, message: Message, action_id: str, *, user: str, stale: bool = False, forgery: Forgery | None = None
+    ) -> AppAnswer:
+        """`user` presses the button `action_id` of `message`.
+
+        The button must be there now; `stale` presses it under the version given, as a client does that has not yet
+        shown the change. Raises LookupError where the message, the button or the person is not there.
+        """
+        shown = message if stale else self._now(message)
+        button = shown.button(action_id)
+        if button is None or user not in self.workspace.users:
+            raise LookupError(
+                f"no {action_id!r} for {user} under {shown.text!r}: {[one.action_id for one in shown.buttons]}"
+            )
+        click = Click(user=user, message=shown)
+        payload = block_actions(
+            click,
+            button,
+            user=self.workspace.users[user],
+            channel=self.workspace.channels[shown.channel],
+            trigger_id=self.workspace.grants.trigger(click),
+            response_url=self.url + self.workspace.grants.response_path(click),
+            now=self.workspace.clock(),
+        )
+        return await self.send_signed(form_body(payload), FORM, forgery=forgery)
+
+    async def send_event(
+        self, event: Json, *, event_id: str | None = None, retry: int = 0, forgery: Forgery | None = None
+    ) -> AppAnswer:
+        """Deliver one event, or, with the same `event_id` and a `retry` number, deliver it again."""
+        event_id = event_id or f"Ev{next(self._event_numbers):08d}"
+        body = encode_json(event_callback(event, event_id=event_id, now=self.workspace.clock()))
+        extra = {RETRY_NUMBER: str(retry), RETRY_REASON: "http_timeout"} if retry else {}
+        return await self.send_signed(body, JSON, forgery=forgery, extra=extra)
+
+    async def verify_request_url(self, challenge: str) -> AppAnswer:
+        """What Slack does when the request URL is entered; the app is to echo `challenge`."""
+        return await self.send_signed(encode_json(url_verification(challenge)), JSON)
+
+    async def send_signed(
+        self,
+        body: bytes,
+        content_type: str,
+        *,
+        forgery: Forgery | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> AppAnswer:
+        """Any body at all, signed by Slack, with `extra` headers."""
+        now = self.workspace.clock()
+        request = signed_request(body, content_type, secret=self._signing_secret, now=now, forgery=forgery)
+        return await self.send_raw(request.body, {**request.headers, **(extra or {})})
+
+    async def send_raw(self, body: bytes, headers: Mapping[str, str]) -> AppAnswer:
+        """POST to the request URL, nothing added. Raises aiohttp.ClientError or TimeoutError where no answer comes."""
+        if self.request_url is None:
+            raise LookupError("the sandbox has no request_url yet")
+        started = _monotonic()
+        async with self._people.post(self.request_url, data=body, headers=headers) as answer:
+            text = await answer.text()
+            return AppAnswer(
+                status=answer.status, body=text, headers=dict(answer.headers), elapsed=_monotonic() - started
+            )
+
+    # What goes wrong
+
+    def fail(
+        self,
+        failure: Failure,
+        *,
+        times: int | None = None,
+        method: str | None = None,
+        channel: str | None = None,
+        error: str = "fatal_error",
+        retry_after: int = 1,
+    ) -> None:
+        """Let the next `times` calls fail (None: every call until `recover`), of one `method` or to one `channel` only.
+
+        `channel` may be a person's id. `error` is the code of `Failure.REFUSED`, `retry_after` goes with
+        `Failure.RATE_LIMITED`, in seconds.
+        """
+        place = None if channel is None else self.workspace.conversation_id(channel)
+        fault = Fault(failure=failure, method=method, channel=place, error=error, retry_after=retry_after)
+        self._faults.arm(fault, times=times)
+
+    def recover(self) -> None:
+        """End all failures; calls that hang go on."""
+        self._faults.clear()
+
+    @property
+    def hanging(self) -> int:
+        """How many calls hang at this moment; `wait_until` notices when that changes."""
+        return self._faults.held
+
+    def limit_rate(self, limit: RateLimit | None) -> None:
+        """Answer 429 to posts that come faster than `limit`, each channel by itself; None, the default, to none."""
+        self._buckets.limit = limit
+
+    def _now(self, message: Message) -> Message:
+        current = self.workspace.message(message.channel, message.ts)
+        if current is None:
+            raise LookupError(f"the message is no longer there: {message.text!r}")
+        return current
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()

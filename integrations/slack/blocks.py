@@ -1,0 +1,170 @@
+"""A message as Slack shows it: a pure function of the envelope.
+
+Limits: docs.slack.dev/reference/block-kit/blocks. All texts of one message together may have 12,000 characters
+(github.com/slackapi/bolt-js/issues/2509); the budgets below add up to less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ContextBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from engine.core.model import Alert, AlertStatus, Incident, Priority
+from engine.ports import Envelope, Rung, Tried
+from integrations.channels.wording import REPEATED, alert_count, late_by, place, worst_first
+from integrations.channels.wording import person as name_of
+from integrations.slack.buttons import buttons
+from integrations.slack.standing import phase, standing
+from integrations.slack.text import link, plain, stack, when
+
+HEADER = 150
+STANDING = 1_200
+WHAT = 1_000
+ALERTS = 2_500
+LADDER = 1_200
+TRIED = 1_200
+FOOT = 900
+ALERT = 700
+WORST_ALERTS = 5
+LATEST = 8
+
+MEANINGS = {
+    Priority.P0: "critical: immediate response required",
+    Priority.P1: "high: urgent response required",
+    Priority.P2: "medium: standard response",
+    Priority.P3: "low: routine response",
+}
+OUTCOMES = {"sent": "✓", "failed": "✗", "waiting": "…"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """`text` is what a lock screen shows; Slack shows `blocks` in its place once it is opened."""
+
+    text: str
+    blocks: tuple[Block, ...]
+
+
+def render(envelope: Envelope) -> Rendered:
+    """How it stands, what broke, who is next, and the buttons that make sense now."""
+    return Rendered(
+        text=plain(envelope.headline) or envelope.incident.ref,
+        blocks=tuple(block for block in _layout(envelope) if block is not None),
+    )
+
+
+def _layout(envelope: Envelope) -> Iterator[Block | None]:
+    title = plain(envelope.headline, HEADER) or envelope.incident.ref
+    yield HeaderBlock(text=PlainTextObject(text=title, emoji=False))
+    yield _section(standing(envelope), STANDING)
+    yield _section(_what(envelope.incident), WHAT)
+    yield SectionBlock(fields=[_markdown(f"*{name}*\n{value}") for name, value in _facts(envelope)])
+    if envelope.incident.state.active:
+        yield _section(_alerts(envelope), ALERTS)
+        yield _section(_ladder(envelope), LADDER)
+        yield _section(_tried(envelope), TRIED)
+    yield ContextBlock(elements=[_markdown(stack(_footnotes(envelope), FOOT))])
+    pressable = buttons(envelope)
+    yield ActionsBlock(elements=pressable) if pressable else None
+
+
+def _markdown(text: str) -> MarkdownTextObject:
+    """Verbatim: Slack makes no links or mentions of its own out of what looks like one."""
+    return MarkdownTextObject(text=text, verbatim=True)
+
+
+def _section(lines: list[str], most: int) -> SectionBlock | None:
+    return SectionBlock(text=_markdown(stack(lines, most))) if lines else None
+
+
+def _what(incident: Incident) -> list[str]:
+    lines = [f"*{incident.ref}* {plain(incident.title)}"]
+    return [*lines, plain(incident.summary, 600)] if incident.summary not in ("", incident.title) else lines
+
+
+def _facts(envelope: Envelope) -> Iterator[tuple[str, str]]:
+    incident = envelope.incident
+    yield "Priority", f"{incident.priority} {MEANINGS[incident.priority]}"
+    yield "Service", plain(incident.service, 120) or "unknown"
+    yield "Phase", phase(incident.state)
+    yield "Since", when(envelope, incident.opened_at)
+    if incident.impact:
+        yield "Impact", plain(incident.impact, 500)
+    if incident.commander:
+        yield "Commander", plain(name_of(envelope, incident.commander), 120)
+
+
+def _alerts(envelope: Envelope) -> list[str]:
+    shown = worst_first(envelope.alerts)[:WORST_ALERTS]
+    if not shown:
+        return []
+    return [f"*{alert_count(envelope, shown=len(shown))}*", *(_alert(alert) for alert in shown)]
+
+
+def _alert(alert: Alert) -> str:
+    over = " (resolved)" if alert.status is AlertStatus.RESOLVED else ""
+    summary = f": {plain(alert.summary, 200)}" if alert.summary not in ("", alert.title) else ""
+    line = f"• {plain(alert.title, 200) or 'alert without a title'}{over}{summary}"
+    for one in alert.links:
+        longer = f"{line} · {link(one.title, one.url)}"
+        line = longer if len(longer) <= ALERT else line
+    return line
+
+
+def _ladder(envelope: Envelope) -> list[str]:
+    rungs = sorted(envelope.ladder, key=lambda rung: rung.level)
+    lines = [*_held(envelope), *(_rung(envelope, rung) for rung in rungs)]
+    return ["*Who is called when*", *lines] if lines else []
+
+
+def _held(envelope: Envelope) -> Iterator[str]:
+    incident = envelope.incident
+    if incident.hold_until and incident.hold_until > envelope.now:
+        who = plain(name_of(envelope, incident.hold_by), 80)
+        reason = plain(incident.hold_reason or "no reason given", 200)
+        yield f"Held by {who} until {when(envelope, incident.hold_until)}: {reason}"
+
+
+def _rung(envelope: Envelope, rung: Rung) -> str:
+    at = f"{when(envelope, rung.due_at)} " if rung.due_at else ""
+    who = f": {plain(rung.who, 120)}" if rung.who else ""
+    note = f", {plain(rung.reason, 120)}" if rung.reason else ""
+    return f"• {at}{plain(rung.title, 60)}{who} ({plain(rung.state, 20)}{note})"
+
+
+def _tried(envelope: Envelope) -> list[str]:
+    latest = envelope.tried[-LATEST:]
+    return ["*Tried so far*", *(_attempt(envelope, tried) for tried in latest)] if latest else []
+
+
+def _attempt(envelope: Envelope, tried: Tried) -> str:
+    """The mark of the outcome, then who, how and when."""
+    detail = f": {plain(tried.detail, 120)}" if tried.detail else ""
+    who, channel = plain(tried.who, 80), plain(tried.channel, 40)
+    mark, outcome = OUTCOMES.get(tried.outcome, "•"), plain(tried.outcome, 20)
+    return f"{mark} {when(envelope, tried.at)} {who} by {channel}, {outcome}{detail}"
+
+
+def _footnotes(envelope: Envelope) -> list[str]:
+    """Why this message came to its reader."""
+    message = envelope.message
+    lines = [f"Why: {plain(message.reason) or 'no reason given'}"]
+    if message.seat and envelope.incident.state.active:
+        lines.append(f"You are {plain(place(message), 120)}.")
+    if envelope.repeated:
+        lines.append(REPEATED)
+    if envelope.late_by:
+        lines.append(
+            f"This is {late_by(envelope.late_by)}: it was due at {when(envelope, envelope.now - envelope.late_by)}."
+        )
+    return lines

@@ -1,0 +1,163 @@
+"""Foreign JSON becomes values that the engine can store, compare and show.
+
+Lengths are in characters. What is longer is cut and ends in an ellipsis, or, where it identifies something, in a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.core.errors import Unreadable
+from engine.core.model import Alert, Link
+from engine.ports import Fault, Parsed
+
+TITLE = 300
+SUMMARY = 4_000
+LABEL = 1_000
+ANNOTATION = 4_000
+NAME = 200
+SERVICE = 120
+GROUP = 400
+FINGERPRINT = 200
+URL = 2_000
+MOST_LABELS = 100
+"""Labels, and annotations, of one alert. Beyond it those that decide something stay, then the alphabet rules."""
+
+SERVICE_LABELS = ("service", "service_name", "app", "app_kubernetes_io_name", "application", "job")
+"""The labels that name the service; the first that is there wins."""
+
+DECIDING = frozenset({"alertname", "severity", "priority", "category", "type", "impact", "summary", *SERVICE_LABELS})
+
+KNOWN_LINKS = (
+    ("Runbook", "runbook_url"),
+    ("Runbook", "runbook"),
+    ("Dashboard", "dashboard_url"),
+    ("Dashboard", "dashboard"),
+)
+"""Annotations that hold an address, and what the link to it is called."""
+
+BOM = b"\xef\xbb\xbf"
+SURROGATE_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""PostgreSQL holds no NUL, UTF-8 no lone surrogate, and a terminal obeys the other control characters."""
+
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
+
+T = TypeVar("T")
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    """Raises Unreadable with the JSON path and what is wrong there."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `")
+        raise Unreadable(path.rstrip("`") or "$", reason) from error
+    except UnicodeDecodeError as error:
+        raise Unreadable("$", "text that is not UTF-8, as JSON has to be") from error
+    except RecursionError as error:
+        raise Unreadable("$", "nested too deeply to be an alert") from error
+    except msgspec.DecodeError as error:
+        raise Unreadable("$", f"not JSON: {error}") from error
+
+
+def tidy(body: bytes) -> bytes:
+    """The body as msgspec takes it: without a byte order mark, and with U+FFFD for escapes of half a character."""
+    body = body.removeprefix(BOM)
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    return SURROGATE_ESCAPES.sub(lambda match: rb"\ufffd" if match[1] else match[0], body)
+
+
+def read_each(items: Iterable[T], read: Callable[[T], Alert], path: Callable[[int], str]) -> Parsed:
+    """Reads what can be read; raises Unreadable with the first fault where that is nothing.
+
+    `read` raises Unreadable with a path that starts at its item; `path` says where the item stands in the body.
+    """
+    alerts: list[Alert] = []
+    faults: list[Fault] = []
+    for number, item in enumerate(items):
+        try:
+            alerts.append(read(item))
+        except Unreadable as error:
+            faults.append(Fault(path=path(number) + error.path.removeprefix("$"), reason=error.reason))
+        except RecursionError:
+            faults.append(Fault(path=path(number), reason="nested too deeply to be an alert"))
+    if faults and not alerts:
+        raise Unreadable(faults[0].path, faults[0].reason)
+    return Parsed(alerts=tuple(alerts), faults=tuple(faults))
+
+
+def text(value: object, limit: int) -> str:
+    """The value as text of at most `limit` characters; "" for null. What is neither text nor a number becomes JSON."""
+    if isinstance(value, str):
+        shown = clean(value)
+    elif value is None:
+        return ""
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        shown = str(value)
+    else:
+        shown = clean(msgspec.json.encode(value).decode())
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def clean(value: str) -> str:
+    """Every character that can't be stored or would drive a terminal becomes U+FFFD; tabs and line ends stay."""
+    if value.isprintable():
+        return value
+    return UNSTORABLE.sub("\ufffd", value.replace("\r\n", "\n"))
+
+
+def line(value: object, limit: int) -> str:
+    """As text, on one line."""
+    return " ".join(text(value, limit).split())
+
+
+def identity(value: object, limit: int) -> str:
+    """As text; what is too long keeps its beginning and gets the hash of the whole, so that it stays distinct."""
+    whole = text(value, sys.maxsize)
+    return whole if len(whole) <= limit else f"{whole[: limit - 33]}…{digest(whole)}"
+
+
+def digest(value: object) -> str:
+    """32 hex digits that are the same for the same JSON value, whatever the order of its keys."""
+    return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=16).hexdigest()
+
+
+def texts(values: Mapping[str, Any], limit: int) -> dict[str, str]:
+    """Labels or annotations as text. An empty one is left out: to a matcher that is the same as a missing one."""
+    read = {}
+    for name, value in values.items():
+        shown = value if type(value) is str and len(value) <= limit and value.isprintable() else text(value, limit)
+        if shown:
+            read[text(name, NAME)] = shown
+    return read if len(read) <= MOST_LABELS else _fewest(read)
+
+
+def _fewest(read: Mapping[str, str]) -> dict[str, str]:
+    kept = sorted(read, key=lambda name: (name not in DECIDING, name))[: MOST_LABELS - 1]
+    return {name: read[name] for name in kept} | {"left_out": f"{len(read) - len(kept)} more"}
+
+
+def service_of(labels: Mapping[str, str]) -> str | None:
+    for name in SERVICE_LABELS:
+        if name in labels:
+            return identity(labels[name], SERVICE)
+    return None
+
+
+def links(addresses: Sequence[tuple[str, object]]) -> tuple[Link, ...]:
+    """Those that a browser may follow: http or https, no credentials, not cut short. The same address once."""
+    read: dict[str, Link] = {}
+    for title, value in addresses:
+        if isinstance(value, str) and len(value) <= URL and value.isprintable() and WEB_ADDRESS.fullmatch(value):
+            read.setdefault(value, Link(title=title, url=value))
+    return tuple(read.values())

@@ -1,0 +1,52 @@
+"""Proof that a request comes from its sender. A comparison takes the same time for a near miss as for a far one."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, SecretStr
+
+from engine.core.errors import Unauthorized
+from engine.core.policy import SecretRef
+from engine.ports import Request
+
+Secret = SecretStr | SecretRef
+"""As it stands in the configuration; `with_secrets` makes it fit for use."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def with_secrets(settings: M, read: Callable[[SecretRef], SecretStr | None]) -> M:
+    """The settings with the secrets in place of the references to them. One that can't be read lets no one in."""
+    found = {name: read(value) for name, value in settings if isinstance(value, SecretRef)}
+    return settings.model_copy(update={name: secret for name, secret in found.items() if secret is not None})
+
+
+def check_bearer(secret: Secret, request: Request) -> None:
+    """Raises Unauthorized unless `Authorization: Bearer` carries the secret."""
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not _same(presented.strip(), _reveal(secret)):
+        raise Unauthorized("the Authorization header does not carry this integration's bearer token")
+
+
+def check_signature(secret: Secret, header: str, request: Request) -> None:
+    """Raises Unauthorized unless `header` holds the HMAC-SHA256 of the raw body in hex, with or without `sha256=`."""
+    presented = request.headers.get(header.lower(), "").strip().lower().removeprefix("sha256=")
+    expected = hmac.new(_reveal(secret).encode(), request.body, hashlib.sha256).hexdigest()
+    if not _same(presented, expected):
+        raise Unauthorized(f"the {header} header does not hold the body's HMAC-SHA256 under this integration's secret")
+
+
+def _same(presented: str, expected: str) -> bool:
+    # As bytes: compare_digest refuses text that is not ASCII, and a header may hold anything.
+    return hmac.compare_digest(presented.encode("utf-8", "replace"), expected.encode("utf-8", "replace"))
+
+
+def _reveal(secret: Secret) -> str:
+    """Closed by default: a reference that nobody has replaced, or an empty secret, lets no one in."""
+    if isinstance(secret, SecretRef) or not secret.get_secret_value():
+        raise Unauthorized("this integration's secret is not available to the engine")
+    return secret.get_secret_value()
