@@ -1,0 +1,1 @@
+"""When to look. What is due stands in the database."""

@@ -1,0 +1,87 @@
+"""The alarm clock: a date job at the next due time, and a sweep as a safety net.
+
+No job store: a 3.x store can't be shared between engines, and its misfire grace drops what fell due during a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from engine.clock import utc_now
+from engine.core.errors import TocsinError
+from engine.services.context import Context
+from engine.services.ticking import Ticker
+
+log = structlog.get_logger()
+
+SWEEP = timedelta(seconds=1)
+"""A wake-up that was lost costs this much lateness at most."""
+NEXT = "next-due"
+
+
+class Alarm:
+    def __init__(self, context: Context, ticker: Ticker) -> None:
+        self._context = context
+        self._ticker = ticker
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._ticking = asyncio.Lock()
+        self._listener: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """What fell due while the engine was down fires before this returns."""
+        await self._look()
+        self._scheduler.add_job(
+            self._look,
+            "interval",
+            seconds=SWEEP.total_seconds(),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.start()
+        self._listener = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        """Lets a tick that is under way end; what is due after that is due at the next start."""
+        if self._listener:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+        async with self._ticking:
+            if self._scheduler.running:
+                self._scheduler.shutdown(wait=False)
+
+    async def _look(self) -> None:
+        async with self._ticking:
+            try:
+                await self._ticker.tick()
+                await self._set_next()
+            except TocsinError as error:  # the database is away; the sweep comes again
+                log.warning("tick.failed", error=str(error))
+            except Exception:  # the edge of the loop: the next tick has to come
+                log.exception("tick.broke")
+
+    async def _set_next(self) -> None:
+        due = await self._ticker.next_due()
+        if due is None:
+            return
+        clock = self._context.clock
+        wait = timedelta(seconds=clock.wait_for(due - clock.now()))
+        if wait < SWEEP:
+            self._scheduler.add_job(
+                self._look, "date", run_date=utc_now() + wait, id=NEXT, replace_existing=True, misfire_grace_time=None
+            )
+
+    async def _listen(self) -> None:
+        """A commit may have made a timer that is due before the next sweep."""
+        while True:
+            await self._context.signals.timers.wait()
+            self._context.signals.timers.clear()
+            try:
+                await self._set_next()
+            except TocsinError as error:  # as in _look
+                log.warning("tick.failed", error=str(error))
+            await asyncio.sleep(SWEEP.total_seconds() / 20)

@@ -1,0 +1,1 @@
+"""Use cases: gather, let core decide, apply; one transaction each."""

@@ -1,0 +1,91 @@
+"""Commands that may be sent twice and are done once: what they were answered is kept with what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from engine.core.commands import Command
+from engine.core.errors import Refusal
+from engine.core.model import Actor, incident_id
+from engine.db import records
+from engine.services.context import Context
+from engine.services.desk import Done, announce, perform
+
+CLAIMED = 0
+"""The status of an answer that is still being worked out; no other transaction ever sees it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Who asks what, under which key of theirs. `request` is a digest of all that the answer depends on."""
+
+    caller: str
+    key: str
+    request: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """An answer; `repeated` where it was given before and nothing was done now."""
+
+    status: int
+    body: str
+    repeated: bool
+
+
+async def run_once(
+    context: Context,
+    question: Question,
+    *,
+    ref: str,
+    command: Command,
+    actor: Actor,
+    generation: int | None,
+    show: Callable[[Done], str],
+) -> Kept:
+    """Does the command unless it was done under this key before. A refusal is not kept: it changed nothing, and the
+    same question may be answered otherwise later. Raises Refusal; its code is `key_reused` where the key belongs to
+    another request of the caller."""
+    number, now = incident_id(ref), context.clock.now()
+
+    def work(connection: Connection) -> tuple[Done | None, Kept]:
+        kept = _find(connection, question)
+        if kept is not None:
+            return None, kept
+        _claim(connection, question, now)
+        done = perform(connection, context, number, command, actor, now, generation)
+        body = show(done)
+        records.settle_answer(connection, caller=question.caller, key=question.key, status=200, body=body)
+        return done, Kept(status=200, body=body, repeated=False)
+
+    done, kept = await context.database.write(work)
+    if done is not None:
+        announce(context, number, command, actor, done)
+    return kept
+
+
+def _find(connection: Connection, question: Question) -> Kept | None:
+    row = records.answer(connection, question.caller, question.key)
+    if row is None:
+        return None
+    if row.request != question.request:
+        raise Refusal("key_reused", "This Idempotency-Key was used for another request; take a new one for this one.")
+    return Kept(status=row.status, body=row.body, repeated=True)
+
+
+def _claim(connection: Connection, question: Question, now: datetime) -> None:
+    """Before anything is done: a second transaction with this key waits here for the first, then starts over and finds
+    the answer."""
+    records.keep_answer(
+        connection,
+        caller=question.caller,
+        key=question.key,
+        request=question.request,
+        status=CLAIMED,
+        body="",
+        now=now,
+    )

@@ -1,0 +1,185 @@
+"""Gathering what a rule looks at, and applying what it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from engine.core.draft import Case, Decision, Tickmark
+from engine.core.escalation import plan, reconcile
+from engine.core.model import Alert, Event, Incident, PlaybookStep, Timer, TimerState
+from engine.core.playbook import steps_of
+from engine.core.timeline import Kind, chain
+from engine.db import incidents, outbox, records, timers
+from engine.db.rows import alert_row, event_row, incident_row, timer_row
+from engine.services.context import Channels, Context
+from engine.services.playbooks import read_document
+
+KnownTimers = Mapping[str, tuple[Timer, TimerState]]
+USED_UP = (TimerState.FIRED, TimerState.SUPERSEDED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """A case with the timers it has had."""
+
+    case: Case
+    timers: KnownTimers
+
+
+def gather(connection: Connection, context: Context, ids: Collection[int], channels: Channels) -> dict[int, Gathered]:
+    """Locks the incidents and reads what rules may ask of them."""
+    found = incidents.load(connection, ids, lock=True)
+    known = timers.of(connection, found)
+    firing = incidents.firing(connection, found)
+    actions = records.actions_of(connection, found)
+    reachable = channels.reachable
+    steps = playbook_steps(connection, found.values())
+    return {
+        number: Gathered(
+            case=Case(
+                incident=incident,
+                config=context.revisions.get(connection, incident.revision).config,
+                reachable=reachable,
+                fired=frozenset(key for key, (_, state) in known[number].items() if state in USED_UP),
+                firing=firing[number],
+                actions=actions[number],
+                steps=steps[number],
+            ),
+            timers=known[number],
+        )
+        for number, incident in found.items()
+    }
+
+
+def gather_one(connection: Connection, context: Context, number: int, channels: Channels) -> Gathered | None:
+    return gather(connection, context, [number], channels).get(number)
+
+
+def playbook_steps(connection: Connection, found: Collection[Incident]) -> dict[int, tuple[PlaybookStep, ...]]:
+    """The steps of each incident's playbook, as it was when it was attached, with what has been ticked off."""
+    ticks = records.ticks_of(connection, [incident.id for incident in found if incident.playbook])
+    documents = {
+        name: records.playbook(connection, name)
+        for name in {incident.playbook for incident in found if incident.playbook}
+    }
+    steps: dict[int, tuple[PlaybookStep, ...]] = {}
+    for incident in found:
+        document = documents.get(incident.playbook) if incident.playbook else None
+        own = steps_of(read_document(document)) if document else ()
+        steps[incident.id] = tuple(_ticked(step, ticks.get(incident.id, {}).get(step.id)) for step in own)
+    return steps
+
+
+def _ticked(step: PlaybookStep, mark: Tickmark | None) -> PlaybookStep:
+    return replace(step, done_at=mark.done_at, done_by=mark.done_by, note=mark.note) if mark else step
+
+
+class Ledger:
+    """Writes decisions. Openings are gathered and written together by `flush`; changes are written as they come."""
+
+    def __init__(self, connection: Connection, channels: Channels, now: datetime) -> None:
+        self._connection = connection
+        self._updatable = channels.updatable
+        self._now = now
+        self._incidents: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
+        self._timers: list[dict[str, Any]] = []
+        self._messages: list[dict[str, Any]] = []
+        self._alerts: list[dict[str, Any]] = []
+
+    def open(self, case: Case, decision: Decision, alerts: Sequence[Alert]) -> None:
+        """A new incident with everything that belongs to it."""
+        incident = decision.incident
+        head = self._chain(incident, decision.events)
+        self._incidents.append(incident_row(incident) | head)
+        self._alerts.extend(alert_row(incident.id, alert, self._now) for alert in alerts)
+        planned = plan(replace(case, incident=incident, fired=frozenset(decision.fired)), self._now)
+        self._timers.extend(timer_row(incident.id, timer, self._now) for timer in planned)
+        self._timers.extend(self._spent(incident, key, state) for key, state in decision.fired.items())
+        self._queue(incident, decision)
+
+    def add_alert(self, incident: Incident, alert: Alert) -> None:
+        self._alerts.append(alert_row(incident.id, alert, self._now))
+
+    def see_alert(self, incident: Incident, alert: Alert) -> None:
+        """A repeat or a change of an alert on record. A resolution may come without texts: those on record are kept."""
+        columns: dict[str, Any] = {"status": alert.status.value, "last_seen_at": self._now, "ends_at": alert.ends_at}
+        if alert.annotations:
+            columns |= {"annotations": dict(alert.annotations), "summary": alert.summary}
+        incidents.see_alert(self._connection, incident.id, alert.fingerprint, columns)
+
+    def change(self, gathered: Gathered, decision: Decision) -> Incident:
+        """Raises Conflict when the incident is no longer what was read."""
+        case = gathered.case
+        if not decision.changed:
+            return case.incident
+        connection, now = self._connection, self._now
+        withdrawn = outbox.stoppable(connection, case.incident.id, decision.stopped) if decision.stopped else []
+        events = (*decision.events, *(_cancelled(row, decision.stop_reason) for row in withdrawn))
+        incident = replace(decision.incident, **self._chain(decision.incident, events))
+        incidents.change(connection, case.incident, incident)
+        outbox.cancel(connection, [row.id for row in withdrawn], decision.stop_reason)
+        self._plan(replace(case, incident=incident), gathered.timers, decision)
+        outbox.wish_updates(connection, incident.id, now)
+        self._queue(incident, decision)
+        for mark in decision.ticks:
+            records.tick(connection, incident.id, mark)
+        records.add_actions(connection, incident.id, decision.actions, now)
+        return replace(incident, version=case.incident.version + 1)
+
+    def flush(self) -> None:
+        """Writes what has been gathered, in the order that foreign keys want."""
+        connection = self._connection
+        incidents.add(connection, self._incidents)
+        incidents.add_alerts(connection, self._alerts)
+        incidents.add_events(connection, self._events)
+        timers.add(connection, self._timers)
+        outbox.add(connection, self._messages)
+        for rows in (self._incidents, self._alerts, self._events, self._timers, self._messages):
+            rows.clear()
+
+    def _chain(self, incident: Incident, events: Sequence[Event]) -> dict[str, Any]:
+        """Returns the columns of the incident that say where its timeline ends."""
+        recorded = chain(incident.id, events, self._now, seq=incident.timeline_seq, head=incident.timeline_hash)
+        self._events.extend(event_row(event) for event in recorded)
+        return {"timeline_seq": recorded[-1].seq, "timeline_hash": recorded[-1].hash} if recorded else {}
+
+    def _plan(self, case: Case, known: KnownTimers, decision: Decision) -> None:
+        number = case.incident.id
+        timers.finish(self._connection, number, {k: s for k, s in decision.fired.items() if k in known}, self._now)
+        new = {key: state for key, state in decision.fired.items() if key not in known}
+        self._timers.extend(self._spent(case.incident, key, state) for key, state in new.items())
+        left = {key: entry for key, entry in known.items() if key not in decision.fired}
+        wanted = plan(replace(case, fired=case.fired | decision.fired.keys()), self._now)
+        timers.apply(self._connection, number, reconcile(left, wanted), self._now)
+
+    def _spent(self, incident: Incident, key: str, state: TimerState) -> dict[str, Any]:
+        """A timer that did its work the moment it was wanted; kept, so that it is never wanted again."""
+        kind, level, *_ = key.split(":")
+        return {
+            "incident_id": incident.id,
+            "key": key,
+            "kind": kind,
+            "level": int(level) if level.isdigit() else 0,
+            "due_at": self._now,
+            "until": "resolved",
+            "state": state.value,
+            "reason": "done at once",
+            "created_at": self._now,
+            "done_at": self._now,
+        }
+
+    def _queue(self, incident: Incident, decision: Decision) -> None:
+        for message in decision.messages:
+            updatable = message.channel in self._updatable
+            self._messages.append(outbox.message_row(incident, message, self._now, updatable=updatable))
+
+
+def _cancelled(row: Row[Any], reason: str) -> Event:
+    facts = {"page": row.page, "channel": row.channel, "contact": row.contact, "kind": row.kind}
+    return Event(kind=Kind.PAGE_CANCELLED.value, actor="system:engine", reason=reason, data=facts)

@@ -1,0 +1,326 @@
+"""Delivery, at least once: claim with a lease, look again whether it is still wanted, send, then record the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from engine.core.draft import Draft
+from engine.core.errors import DeliveryError, Overloaded, TocsinError
+from engine.core.model import ENGINE, Delivery, Event, Incident, MessageKind, MessageState, Until, incident_ref
+from engine.core.paging import after_failure
+from engine.core.retry import next_try
+from engine.core.timeline import Kind
+from engine.db import incidents, outbox
+from engine.db.outbox import Claimed
+from engine.ports import Envelope, Receipt
+from engine.services.cases import Ledger, gather
+from engine.services.context import Channels, Context
+from engine.services.envelopes import envelopes
+
+log = structlog.get_logger()
+
+LEASE = timedelta(seconds=60)
+"""Longer than any channel's own timeout, so that nobody takes over a message that is being sent."""
+IN_FLIGHT = 32
+RECORD_AGAIN = 1.0  # seconds
+TIMED = (MessageKind.PAGE, MessageKind.QUESTION)
+SENT_KIND = {MessageKind.PAGE: Kind.PAGE_SENT, MessageKind.QUESTION: Kind.PAGE_SENT}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What came of one try: a receipt or an error."""
+
+    claimed: Claimed
+    shown_version: int
+    receipt: Receipt | None = None
+    error: DeliveryError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """A claimed message with all that its channel needs."""
+
+    claimed: Claimed
+    envelope: Envelope
+
+
+class Sender:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._who = uuid.uuid4().hex
+        self._results: list[Result] = []
+        self._recorder: asyncio.Task[None] | None = None
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def release_claims(self) -> int:
+        """At start-up, on a database that this process alone uses."""
+        return await self._context.database.write(outbox.release_all)
+
+    async def run_once(self) -> int:
+        """Claims what fits, starts sending it, and returns how many; 0 when there is nothing to send now."""
+        room = IN_FLIGHT * 2 - len(self._sending)
+        if room <= 0:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            return 1
+        now = self._context.clock.now()
+        channels, parcels = await self._context.database.write(
+            lambda connection: claim(connection, self._context, self._who, now, room)
+        )
+        for parcel in parcels:
+            task = asyncio.create_task(self._send(parcel, channels))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return len(parcels)
+
+    async def settled(self) -> None:
+        """Waits until all that is being sent has been recorded."""
+        while self._sending or (self._recorder and not self._recorder.done()):
+            await asyncio.wait([*self._sending, *([self._recorder] if self._recorder else [])])
+
+    async def drain(self) -> None:
+        """Sends until there is nothing more to send now."""
+        while await self.run_once() or self._sending:
+            await self.settled()
+
+    async def next_attempt(self) -> datetime | None:
+        return await self._context.database.read(outbox.next_attempt)
+
+    async def _send(self, parcel: Parcel, channels: Channels) -> None:
+        async with self._slots:
+            result = await self._try(parcel, channels)
+        self._results.append(result)
+        if self._recorder is None or self._recorder.done():
+            self._recorder = asyncio.create_task(self._record())
+
+    async def _try(self, parcel: Parcel, channels: Channels) -> Result:
+        claimed, version = parcel.claimed, parcel.envelope.incident.version
+        try:
+            channel = channels[claimed.delivery.message.channel]
+            receipt = await channel.send(parcel.envelope)
+        except DeliveryError as error:
+            return Result(claimed=claimed, shown_version=version, error=error)
+        except TocsinError as error:
+            return Result(claimed=claimed, shown_version=version, error=DeliveryError(str(error), permanent=True))
+        except Exception as error:  # the edge of the loop: a channel that breaks is a failed try, never a lost page
+            log.exception("delivery.channel_broke", channel=claimed.delivery.message.channel)
+            sentence = f"the channel broke with {type(error).__name__}"
+            return Result(claimed=claimed, shown_version=version, error=DeliveryError(sentence, ambiguous=True))
+        return Result(claimed=claimed, shown_version=version, receipt=receipt)
+
+    async def _record(self) -> None:
+        """All results that wait share a transaction. While the database can't take them they are kept."""
+        while self._results:
+            results = self._results[:]
+            try:
+                await self._write(results)
+            except Overloaded as error:
+                log.warning("delivery.record_waits", results=len(results), error=str(error))
+                await asyncio.sleep(RECORD_AGAIN)
+                continue
+            except Exception as error:  # noqa: BLE001 - the edge of the loop: one bad result must not keep the others from the record
+                log.warning("delivery.batch_split", results=len(results), error=type(error).__name__)
+                await self._record_each(results)
+            del self._results[: len(results)]
+            self._context.signals.outbox.set()
+
+    async def _record_each(self, results: Sequence[Result]) -> None:
+        for result in results:
+            try:
+                await self._write([result])
+            except Exception:  # as above; its lease runs out, and it is sent again, marked as repeated
+                log.exception("delivery.not_recorded", incident=incident_ref(result.claimed.incident))
+
+    async def _write(self, results: Sequence[Result]) -> None:
+        now, jitter = self._context.clock.now(), random.random()  # noqa: S311 - spreads retries, guards nothing
+        await self._context.database.write(lambda c: record(c, self._context, self._who, results, now, jitter))
+        for result in results:
+            _log(result)
+
+
+def _log(result: Result) -> None:
+    message = result.claimed.delivery.message
+    facts = {
+        "incident": incident_ref(result.claimed.incident),
+        "kind": message.kind.value,
+        "channel": message.channel,
+        "contact": message.contact,
+    }
+    if result.error:
+        log.warning("delivery.failed", error=str(result.error), permanent=result.error.permanent, **facts)
+    else:
+        log.info("delivery.sent", update=result.claimed.update, **facts)
+
+
+def claim(
+    connection: Connection, context: Context, who: str, now: datetime, limit: int
+) -> tuple[Channels, list[Parcel]]:
+    """The transaction: takes messages, withdraws those that nobody wants any more, gathers what the rest need."""
+    channels = context.revisions.channels(context.revisions.current(connection))
+    taken = outbox.claim(connection, who, now, LEASE, limit)
+    if not taken:
+        return channels, []
+    found = incidents.load(connection, {claimed.incident for claimed in taken})
+    wanted = []
+    for claimed in taken:
+        unwanted = why_unwanted(claimed, found[claimed.incident])
+        if unwanted:
+            _withdraw(connection, claimed, who, unwanted, now)
+        else:
+            wanted.append(claimed)
+    parcels = [
+        Parcel(claimed=one, envelope=envelope) for one, envelope in envelopes(connection, context, wanted, found, now)
+    ]
+    return channels, parcels
+
+
+def why_unwanted(claimed: Claimed, incident: Incident) -> str:
+    """Empty while the message is wanted. Only what wakes people ends with the incident; cards and notices go on."""
+    message = claimed.delivery.message
+    if claimed.update or message.kind not in TIMED:
+        return ""
+    if not incident.state.active:
+        return f"the incident is {incident.state}"
+    if message.kind is MessageKind.PAGE and message.until is Until.ACKNOWLEDGED and incident.acknowledged_at:
+        return "somebody acknowledged"
+    return ""
+
+
+def _withdraw(connection: Connection, claimed: Claimed, who: str, why: str, now: datetime) -> None:
+    outbox.record(connection, claimed, who, {"state": MessageState.CANCELLED.value, "error": why})
+    incidents.append_events(connection, {claimed.incident: [_event(Kind.PAGE_CANCELLED, claimed, why)]}, now)
+
+
+def _event(kind: Kind, claimed: Claimed, reason: str, **facts: object) -> Event:
+    message = claimed.delivery.message
+    common = {
+        "page": message.page,
+        "kind": message.kind.value,
+        "channel": message.channel,
+        "contact": message.contact,
+        "address": message.address if message.contact is None else None,
+        "delivery": claimed.delivery.id,
+        "attempts": claimed.delivery.attempts + 1,
+    }
+    return Event(kind=kind.value, actor=str(ENGINE), reason=reason, data=common | facts)
+
+
+def record(
+    connection: Connection, context: Context, who: str, results: Sequence[Result], now: datetime, jitter: float
+) -> None:
+    """The transaction: receipts and failures on rows and timelines; what failed for good goes another way."""
+    numbers = {result.claimed.incident for result in results}
+    found = incidents.load(connection, numbers, lock=True)
+    lines: dict[int, list[Event]] = {}
+    lost: list[Result] = []
+    for result in results:
+        incident = found[result.claimed.incident]
+        event = _settle(connection, result, incident, who, now, jitter)
+        if event is not None:
+            lines.setdefault(incident.id, []).append(event)
+        if event is not None and event.kind == Kind.PAGE_FAILED.value:
+            lost.append(result)
+    if lines:
+        incidents.append_events(connection, lines, now)
+    _go_on(connection, context, lost, now)
+
+
+def _settle(
+    connection: Connection, result: Result, incident: Incident, who: str, now: datetime, jitter: float
+) -> Event | None:
+    """Writes one outcome; returns its line for the timeline, if it has one."""
+    claimed, message = result.claimed, result.claimed.delivery.message
+    if result.receipt is not None:
+        columns = _sent(result, incident, now)
+        if not outbox.record(connection, claimed, who, columns) or claimed.update:
+            return None
+        reason = f"{message.channel} took it" + (" (repeated)" if claimed.maybe_sent else "")
+        kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
+        return _event(kind, claimed, reason, reference=result.receipt.reference, repeated=claimed.maybe_sent)
+    if claimed.update:
+        outbox.record(connection, claimed, who, _update_failed(result, now, jitter))
+        return None
+    unwanted = why_unwanted(claimed, incident)
+    if unwanted:
+        outbox.record(connection, claimed, who, {"state": MessageState.CANCELLED.value, "error": unwanted})
+        return _event(Kind.PAGE_CANCELLED, claimed, unwanted)
+    return _failed(connection, result, who, now, jitter)
+
+
+def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object]:
+    """A message that was rendered before the incident changed is brought up to date at once."""
+    receipt = result.receipt
+    stale = incident.version != result.shown_version and incident.updated_at > result.claimed.delivery.created_at
+    columns: dict[str, object] = {
+        "shown_version": result.shown_version,
+        "update_at": now if stale and not result.claimed.update else None,
+    }
+    if result.claimed.update or receipt is None:
+        return columns
+    return columns | {
+        "state": MessageState.SENT.value,
+        "sent_at": now,
+        "error": "",
+        "receipt": {**receipt.data, "reference": receipt.reference},
+    }
+
+
+def _update_failed(result: Result, now: datetime, jitter: float) -> dict[str, object]:
+    """An update is worth trying again, but no update is a page: on a permanent error the message stays as it is."""
+    error = result.error
+    if error is None or error.permanent:
+        return {"update_at": None, "error": str(error)}
+    deadline = result.claimed.delivery.created_at + outbox.KEEP_TRYING
+    return {"update_at": next_try(3, now, deadline, jitter, error.retry_after), "error": str(error)}
+
+
+def _failed(connection: Connection, result: Result, who: str, now: datetime, jitter: float) -> Event:
+    claimed, error = result.claimed, result.error or DeliveryError("unknown")
+    deadline = claimed.delivery.message.deadline_at or claimed.delivery.created_at + outbox.KEEP_TRYING
+    again = (
+        None if error.permanent else next_try(claimed.delivery.attempts + 1, now, deadline, jitter, error.retry_after)
+    )
+    if again is not None:
+        columns = {
+            "state": MessageState.PENDING.value,
+            "next_at": again,
+            "error": str(error),
+            "maybe_sent": claimed.maybe_sent or error.ambiguous,
+        }
+        outbox.record(connection, claimed, who, columns)
+        wait = round((again - now).total_seconds(), 1)
+        return _event(
+            Kind.PAGE_RETRIED, claimed, f"{error}; again in {wait} s", error=str(error), ambiguous=error.ambiguous
+        )
+    outbox.record(connection, claimed, who, {"state": MessageState.FAILED.value, "error": str(error)})
+    why = str(error) if error.permanent else f"{error}; the time for it is spent"
+    return _event(Kind.PAGE_FAILED, claimed, why, error=str(error), permanent=error.permanent)
+
+
+def _go_on(connection: Connection, context: Context, lost: Sequence[Result], now: datetime) -> None:
+    """The next channel, else the next person, else the next level, for pages that failed for good."""
+    pages = [result for result in lost if result.claimed.delivery.message.kind is MessageKind.PAGE]
+    channels = context.revisions.channels(context.revisions.current(connection))
+    for result in pages:
+        number = result.claimed.incident
+        gathered = gather(connection, context, [number], channels)[number]
+        siblings = outbox.of(connection, [number], since=gathered.case.incident.cycle_started_at)[number]
+        draft = Draft(gathered.case, now)
+        after_failure(draft, failed_delivery(result), siblings)
+        if draft.events:
+            ledger = Ledger(connection, channels, now)
+            ledger.change(gathered, draft.decision("goes on"))
+            ledger.flush()
+
+
+def failed_delivery(result: Result) -> Delivery:
+    return replace(result.claimed.delivery, state=MessageState.FAILED, error=str(result.error or ""))

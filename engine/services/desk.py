@@ -1,0 +1,149 @@
+"""A person's or a program's command on an incident: one transaction, answered with a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from engine.core.commands import Command, Merge
+from engine.core.decide import decide, merge
+from engine.core.draft import Decision
+from engine.core.errors import NotFound, Overloaded, Refusal
+from engine.core.model import Actor, ActorKind, Incident, State, incident_id, incident_ref
+from engine.core.policy import Config
+from engine.db import incidents
+from engine.ports import Answer
+from engine.services.cases import Gathered, Ledger, gather, gather_one
+from engine.services.context import Channels, Context
+from engine.services.reports import freeze
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What came of a command: the incident as it stands now, and the decision that answers."""
+
+    incident: Incident
+    decision: Decision
+
+
+class CommandDesk:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(
+        self,
+        ref: str,
+        command: Command,
+        actor: Actor,
+        *,
+        generation: int | None = None,
+    ) -> Done:
+        """Raises Refusal (NotFound, Forbidden) with a code and a sentence; then nothing was changed."""
+        number, now = incident_id(ref), self._context.clock.now()
+        done = await self._context.database.write(
+            lambda connection: perform(connection, self._context, number, command, actor, now, generation)
+        )
+        announce(self._context, number, command, actor, done)
+        return done
+
+    async def act(self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None) -> Answer:
+        """A click: the clicker is looked up in `contacts` by the address on that kind of channel."""
+        try:
+            actor = await self._who(*person)
+            done = await self.run(incident, command, actor, generation=generation)
+        except Refusal as refusal:
+            log.info("command.refused", incident=incident, command=command.name, code=refusal.code, via=person[0])
+            return Answer(changed=False, code=refusal.code, sentence=refusal.sentence)
+        except Overloaded:
+            return Answer(
+                changed=False,
+                code="overloaded",
+                sentence="The database can't take it now. Nothing was changed; please press again.",
+            )
+        decision = done.decision
+        return Answer(changed=decision.changed, code=decision.code, sentence=decision.sentence, incident=done.incident)
+
+    async def _who(self, kind: str, address: str) -> Actor:
+        config = await self._context.database.read(
+            lambda connection: self._context.revisions.current(connection).config
+        )
+        return person_at(config, kind, address)
+
+
+def announce(context: Context, number: int, command: Command, actor: Actor, done: Done) -> None:
+    """After the commit: wakes those who deliver, and logs the outcome."""
+    context.signals.ring()
+    log.info(
+        "command.done", incident=incident_ref(number), command=command.name, actor=str(actor), code=done.decision.code
+    )
+
+
+def person_at(config: Config, kind: str, address: str) -> Actor:
+    """The contact with this address on a channel of this kind. Raises NotFound for a stranger."""
+    names = {name for name, channel in config.channels.items() if channel.kind == kind}
+    for identity, contact in config.contacts.items():
+        if any(contact.reach.get(name) == address for name in names):
+            return Actor(kind=ActorKind.PERSON, id=identity, name=contact.name, role=contact.role, via=kind)
+    raise NotFound(
+        "person_unknown",
+        f"Nobody in Tocsin's contacts has this {kind} identity ({address}), so nothing was changed. "
+        "Ask an administrator to add you.",
+    )
+
+
+def perform(
+    connection: Connection,
+    context: Context,
+    number: int,
+    command: Command,
+    actor: Actor,
+    now: datetime,
+    generation: int | None = None,
+) -> Done:
+    """The transaction. The generation of a merge's target plays no part."""
+    channels = context.revisions.channels(context.revisions.current(connection))
+    if isinstance(command, Merge):
+        return _merge(connection, context, number, command, actor, now, channels)
+    gathered = gather_one(connection, context, number, channels)
+    if gathered is None:
+        raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+    decision = decide(gathered.case, command, actor, now, generation=generation)
+    incident = _write(connection, channels, gathered, decision, now)
+    if incident.state is State.CLOSED and gathered.case.incident.state is not State.CLOSED:
+        freeze(connection, context, incident, now)
+    return Done(incident=incident, decision=decision)
+
+
+def _write(
+    connection: Connection, channels: Channels, gathered: Gathered, decision: Decision, now: datetime
+) -> Incident:
+    ledger = Ledger(connection, channels, now)
+    incident = ledger.change(gathered, decision)
+    ledger.flush()
+    return incident
+
+
+def _merge(
+    connection: Connection,
+    context: Context,
+    number: int,
+    command: Merge,
+    actor: Actor,
+    now: datetime,
+    channels: Channels,
+) -> Done:
+    target = incident_id(command.into)
+    both = gather(connection, context, [number, target], channels)
+    for wanted in (number, target):
+        if wanted not in both:
+            raise NotFound("incident_unknown", f"There is no {incident_ref(wanted)}.")
+    ending, going_on = merge(both[number].case, both[target].case, command, actor, now)
+    incident = _write(connection, channels, both[number], ending, now)
+    _write(connection, channels, both[target], going_on, now)
+    incidents.move_to(connection, both[number].case.incident, both[target].case.incident)
+    return Done(incident=incident, decision=ending)

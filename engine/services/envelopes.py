@@ -1,0 +1,193 @@
+"""All that a channel needs to render a message, gathered right before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from engine.core.draft import Case
+from engine.core.escalation import LATE_AFTER, page_due, plan
+from engine.core.model import (
+    AlertStatus,
+    Delivery,
+    Incident,
+    MessageKind,
+    MessageState,
+    RecordedAlert,
+    State,
+    Timer,
+    TimerKind,
+    TimerState,
+)
+from engine.core.paging import headline, standing
+from engine.core.policy import Config
+from engine.db import incidents, outbox, timers
+from engine.db.outbox import Claimed
+from engine.ports import Envelope, Receipt, Rung, Tried
+from engine.services.context import Context
+
+ALERTS_SHOWN = 5
+
+KnownTimers = Mapping[str, tuple[Timer, TimerState]]
+
+OUTCOMES = {
+    MessageState.SENT: "sent",
+    MessageState.FAILED: "failed",
+    MessageState.PENDING: "waiting",
+    MessageState.CLAIMED: "waiting",
+}
+
+
+def envelopes(
+    connection: Connection, context: Context, wanted: Sequence[Claimed], found: Mapping[int, Incident], now: datetime
+) -> list[tuple[Claimed, Envelope]]:
+    """In the order of `wanted`."""
+    numbers = {claimed.incident for claimed in wanted}
+    deliveries = outbox.of(connection, numbers)
+    alerts = incidents.alerts_of(connection, numbers)
+    known = timers.of(connection, numbers)
+    result = []
+    for claimed in wanted:
+        incident = found[claimed.incident]
+        config = context.revisions.get(connection, incident.revision).config
+        own = list(alerts[incident.id].values())
+        envelope = Envelope(
+            id=f"{incident.ref}/{claimed.delivery.id}",
+            message=claimed.delivery.message,
+            incident=incident,
+            headline=_headline(config, claimed, incident, now),
+            now=now,
+            zone=_zone(config, claimed),
+            recipient=_name(config, claimed.delivery.message.contact),
+            repeated=claimed.maybe_sent and not claimed.update,
+            late_by=_late(claimed, now),
+            people=people(config),
+            ladder=ladder(config, incident, known[incident.id], deliveries[incident.id], now),
+            tried=tuple(
+                _tried(config, one)
+                for one in deliveries[incident.id]
+                if one.id != claimed.delivery.id and one.message.contact
+            ),
+            alerts=tuple(one.alert for one in _worst(own)),
+            alert_count=len(own),
+            next_step=next_step(incident),
+            receipt=_receipt(claimed),
+        )
+        result.append((claimed, envelope))
+    return result
+
+
+def people(config: Config) -> dict[str, str]:
+    return {identity: contact.name for identity, contact in config.contacts.items()}
+
+
+def _name(config: Config, contact: str | None) -> str:
+    known = config.contacts.get(contact or "")
+    return known.name if known else contact or ""
+
+
+def _zone(config: Config, claimed: Claimed) -> str:
+    """The reader's; a team channel reads the business hours' zone."""
+    known = config.contacts.get(claimed.delivery.message.contact or "")
+    return known.timezone if known else config.business_hours.timezone
+
+
+def _headline(config: Config, claimed: Claimed, incident: Incident, now: datetime) -> str:
+    message = claimed.delivery.message
+    if claimed.update and not incident.state.active:
+        return standing(incident, incident.state.value)
+    if claimed.update and incident.acknowledged_by:
+        return standing(incident, f"acknowledged by {_name(config, incident.acknowledged_by)}")
+    repeated = claimed.maybe_sent and not claimed.update
+    return headline(incident, message, _zone(config, claimed), repeated=repeated, late=_late(claimed, now))
+
+
+def _late(claimed: Claimed, now: datetime) -> timedelta | None:
+    """How long the page waited in the outbox, where that is worth a word."""
+    waited = now - claimed.delivery.created_at
+    timed = claimed.delivery.message.kind is MessageKind.PAGE and not claimed.update
+    return waited if timed and waited > LATE_AFTER else None
+
+
+def _receipt(claimed: Claimed) -> Receipt | None:
+    if not claimed.update:
+        return None
+    data = {name: value for name, value in claimed.delivery.receipt.items() if name != "reference"}
+    return Receipt(reference=claimed.delivery.receipt.get("reference", ""), data=data)
+
+
+def _tried(config: Config, delivery: Delivery) -> Tried:
+    return Tried(
+        who=_name(config, delivery.message.contact),
+        channel=delivery.message.channel,
+        at=delivery.sent_at or delivery.created_at,
+        outcome=OUTCOMES.get(delivery.state, "withdrawn"),
+        detail=delivery.error,
+    )
+
+
+def _worst(alerts: Collection[RecordedAlert]) -> list[RecordedAlert]:
+    """Firing ones first, then the latest."""
+    order = sorted(alerts, key=lambda one: one.last_seen_at, reverse=True)
+    return sorted(order, key=lambda one: one.alert.status is not AlertStatus.FIRING)[:ALERTS_SHOWN]
+
+
+def ladder(
+    config: Config, incident: Incident, known: KnownTimers, deliveries: Sequence[Delivery], now: datetime
+) -> tuple[Rung, ...]:
+    """Each level of the incident's ladder: paged when, or due when, or why not."""
+    fired = frozenset(key for key, (_, state) in known.items() if state in (TimerState.FIRED, TimerState.SUPERSEDED))
+    case = Case(incident=incident, config=config, fired=fired)
+    planned = {timer.level: timer for timer in plan(case, now) if timer.kind is TimerKind.PAGE}
+    rungs = []
+    for place, step in enumerate(case.ladder.steps):
+        level = config.levels[step.level]
+        paged = [
+            one for one in deliveries if one.message.level == level.number and one.message.kind is MessageKind.PAGE
+        ]
+        timer = planned.get(level.number)
+        if paged:
+            at = min(one.created_at for one in paged)
+            state, reason = "paged", ""
+        elif timer:
+            held = _held(incident, timer)
+            at, state, reason = timer.due_at, "held" if held else "due", incident.hold_reason or "" if held else ""
+        else:
+            at, state = page_due(incident, step, level.number, first=place == 0), "not needed"
+            reason = _why_not(incident)
+        rungs.append(
+            Rung(
+                level=level.number,
+                title=level.title,
+                who=_name(config, level.primary),
+                due_at=at,
+                state=state,
+                reason=reason,
+            )
+        )
+    return tuple(rungs)
+
+
+def _held(incident: Incident, timer: Timer) -> bool:
+    return incident.hold_until is not None and timer.due_at == incident.hold_until
+
+
+def _why_not(incident: Incident) -> str:
+    if not incident.state.active:
+        return f"the incident is {incident.state}"
+    return "acknowledged" if incident.acknowledged_at else "nobody is paged for this priority"
+
+
+NEXT_STEPS = {
+    State.DETECTION: "Acknowledge",
+    State.ASSESSMENT: "Confirm the priority, state the impact, then advance to diagnosis",
+    State.DIAGNOSIS: "State the cause or a mitigation, then advance to resolution",
+    State.RESOLUTION: "Restore service, validate it, then resolve",
+    State.REVIEW: "Write down cause, lessons and actions, then close",
+}
+
+
+def next_step(incident: Incident) -> str:
+    return NEXT_STEPS.get(incident.state, "")

@@ -1,0 +1,90 @@
+"""What the process counts, for Prometheus. A registry of its own, so that two engines in one process don't share."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from engine.core.errors import DeliveryError
+from engine.ports import Channel, Envelope, Receipt
+from engine.services.ticking import Ticked
+
+WEBHOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LATENESS_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.alerts = Counter(
+            "tocsin_alerts",
+            "Alerts that are durable, by what became of them.",
+            ["integration", "action"],
+            registry=registry,
+        )
+        self.webhook_seconds = Histogram(
+            "tocsin_webhook_seconds",
+            "From a webhook's arrival to its answer.",
+            buckets=WEBHOOK_BUCKETS,
+            registry=registry,
+        )
+        self.webhooks_refused = Counter(
+            "tocsin_webhooks_refused",
+            "Webhooks of which nothing was taken, by why.",
+            ["source", "code"],
+            registry=registry,
+        )
+        self.sends = Counter(
+            "tocsin_sends",
+            "Messages handed to a channel, by what came of it.",
+            ["channel", "kind", "result"],
+            registry=registry,
+        )
+        self.timers = Counter("tocsin_timers", "Timers that came due, by what was done.", ["result"], registry=registry)
+        self.lateness = Histogram(
+            "tocsin_timer_lateness_seconds",
+            "How late timers fired, in engine time.",
+            buckets=LATENESS_BUCKETS,
+            registry=registry,
+        )
+        self.waiting = Gauge("tocsin_outbox_messages", "Messages that wait to be sent.", registry=registry)
+        self.oldest = Gauge(
+            "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=registry
+        )
+        self.last_tick = Gauge(
+            "tocsin_last_tick_age_seconds", "How long ago this process last looked.", registry=registry
+        )
+
+    def ticked(self, tick: Ticked) -> None:
+        self.timers.labels("fired").inc(tick.fired)
+        self.timers.labels("set_aside").inc(tick.set_aside)
+        for late in tick.lateness:
+            self.lateness.observe(late.total_seconds())
+
+    def counted(self, channel: Channel) -> Channel:
+        """The same channel, its sends counted."""
+        return CountedChannel(channel, self.sends)
+
+
+class CountedChannel:
+    def __init__(self, channel: Channel, sends: Counter) -> None:
+        self.name = channel.name
+        self.kind = channel.kind
+        self.updatable = channel.updatable
+        self._channel = channel
+        self._sends = sends
+
+    def configured(self) -> str | None:
+        return self._channel.configured()
+
+    async def send(self, envelope: Envelope) -> Receipt:
+        kind = "update" if envelope.receipt else envelope.message.kind.value
+        try:
+            receipt = await self._channel.send(envelope)
+        except DeliveryError as error:
+            self._sends.labels(self.name, kind, "refused" if error.permanent else "failed").inc()
+            raise
+        self._sends.labels(self.name, kind, "sent").inc()
+        return receipt
+
+    async def close(self) -> None:
+        await self._channel.close()

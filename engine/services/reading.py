@@ -1,0 +1,133 @@
+"""What can be seen: incidents with their timers, people and links, and their timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.core.errors import NotFound
+from engine.core.model import (
+    ActionItem,
+    Delivery,
+    Incident,
+    PlaybookStep,
+    RecordedAlert,
+    RecordedEvent,
+    Timer,
+    TimerState,
+    incident_id,
+    incident_ref,
+)
+from engine.core.timeline import format_time
+from engine.db import incidents, outbox, records, timers
+from engine.ports import Rung
+from engine.services.cases import playbook_steps
+from engine.services.context import Context
+from engine.services.envelopes import ladder, people
+
+PAGE = 50
+LARGEST_PAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IncidentView:
+    """One incident with what belongs to it. `timers` holds each timer with its state, by due time."""
+
+    incident: Incident
+    timers: tuple[tuple[Timer, TimerState], ...]
+    alerts: tuple[RecordedAlert, ...]
+    deliveries: tuple[Delivery, ...]
+    ladder: tuple[Rung, ...]
+    steps: tuple[PlaybookStep, ...]
+    actions: tuple[ActionItem, ...]
+    people: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    items: tuple[Incident, ...]
+    next: int | None
+
+
+async def incident(context: Context, ref: str) -> IncidentView:
+    """Raises NotFound."""
+    number, now = incident_id(ref), context.clock.now()
+
+    def work(connection: Connection) -> IncidentView:
+        found = incidents.load(connection, [number]).get(number)
+        if found is None:
+            raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+        known = timers.of(connection, [number])[number]
+        deliveries = outbox.of(connection, [number])[number]
+        config = context.revisions.get(connection, found.revision).config
+        return IncidentView(
+            incident=found,
+            timers=tuple(sorted(known.values(), key=lambda entry: (entry[0].due_at, entry[0].key))),
+            alerts=tuple(incidents.alerts_of(connection, [number])[number].values()),
+            deliveries=tuple(deliveries),
+            ladder=ladder(config, found, known, deliveries, now),
+            steps=playbook_steps(connection, [found])[number],
+            actions=records.actions_of(connection, [number])[number],
+            people=people(config),
+        )
+
+    return await context.database.read(work)
+
+
+async def listing(
+    context: Context,
+    *,
+    state: str | None = None,
+    priority: str | None = None,
+    service: str | None = None,
+    open_only: bool = False,
+    before: int | None = None,
+    limit: int = PAGE,
+) -> Page:
+    """Newest first. `next` is what to give as `before` for the next page."""
+    size = max(1, min(limit, LARGEST_PAGE))
+
+    def work(connection: Connection) -> list[Incident]:
+        return incidents.listing(
+            connection,
+            state=state,
+            priority=priority,
+            service=service,
+            open_only=open_only,
+            before=before,
+            limit=size + 1,
+        )
+
+    found = await context.database.read(work)
+    items = tuple(found[:size])
+    return Page(items=items, next=items[-1].id if len(found) > size else None)
+
+
+async def timeline(
+    context: Context, ref: str, *, after: int = 0, limit: int | None = None
+) -> tuple[RecordedEvent, ...]:
+    """The lines behind line `after`, in order. Raises NotFound."""
+    number = incident_id(ref)
+
+    def work(connection: Connection) -> tuple[RecordedEvent, ...]:
+        if number not in incidents.load(connection, [number]):
+            raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+        return incidents.timeline(connection, number, after=after, limit=limit)
+
+    return await context.database.read(work)
+
+
+def event_json(event: RecordedEvent) -> dict[str, object]:
+    """The line as the contract shows it."""
+    return {
+        "seq": event.seq,
+        "at": format_time(event.at),
+        "kind": event.kind,
+        "actor": event.actor,
+        "reason": event.reason,
+        "data": event.data,
+        "prev_hash": event.prev_hash,
+        "hash": event.hash,
+    }
