@@ -1,0 +1,181 @@
+"""The application: what is at which address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from engine.api import commands, health, incidents
+from engine.api.auth import Gate
+from engine.api.docs import POLICY, render_docs
+from engine.api.documents import complete, refusals
+from engine.api.parts import Parts, TheParts
+from engine.api.problems import HANDLERS, LastResort
+from engine.api.webhooks import DirectRoute, Webhooks
+from engine.core.errors import NotFound
+from engine.core.intake import AlertAction
+
+DESCRIPTION = """Alerts come in, become incidents and page people until someone answers.
+
+Every error is a problem document (RFC 9457) with a `code` for programs and a sentence for people. Times are RFC 3339
+in UTC. An incident is named like `INC-42`."""
+
+TAGS = [
+    {"name": "alerts", "description": "Monitoring sends alerts to the address of an integration."},
+    {"name": "incidents", "description": "What is going on, and the record of it."},
+    {"name": "commands", "description": "What may be asked of an incident. A refusal changes nothing and says why."},
+    {"name": "chat", "description": "What Slack sends."},
+    {"name": "operations", "description": "Probes and metrics."},
+]
+
+
+class Taken(BaseModel):
+    """What became of one alert. `incident` is null where there is no incident for it."""
+
+    fingerprint: str
+    action: AlertAction
+    incident: str | None
+
+
+class Unread(BaseModel):
+    """An alert of the body that could not be read; the others are taken all the same."""
+
+    path: str
+    reason: str
+
+
+class Received(BaseModel):
+    alerts: list[Taken]
+    faults: list[Unread] | None = None
+
+
+class Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        return complete(super().openapi())
+
+
+def create_api(parts: Parts) -> FastAPI:
+    api = Api(
+        title="Tocsin",
+        version=parts.context.version or "0",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        exception_handlers=HANDLERS,
+        middleware=[
+            Middleware(LastResort),
+            Middleware(Gate, context=parts.context, limit=parts.body_limit),
+        ],
+        # A span would carry the address, and that of a webhook holds its key. What there is to count is at /metrics.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    api.state.parts = parts
+    _add_webhooks(api, Webhooks(parts))
+    api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
+    api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
+    api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    for router in (commands.router, incidents.router, health.router):
+        api.include_router(router)
+    return api
+
+
+def _add_webhooks(api: FastAPI, webhooks: Webhooks) -> None:
+    """The first route, for it is asked for most."""
+    api.router.add_api_route(
+        "/webhooks/{source}/{key}",
+        webhooks.receive,
+        methods=["POST"],
+        name="receive_alerts",
+        description="202 once the alerts, their incidents and their pages are durable; never a 2xx before.",
+        status_code=202,
+        response_model=Received,
+        response_model_exclude_none=True,
+        route_class_override=DirectRoute,
+        tags=["alerts"],
+        responses=refusals(
+            *(401, 404, 413, 415, 422, 503),
+            s401="No integration of this source has this key, or the sender's own signature or token is wrong",
+            s404="There is no such source",
+            s415="The body is compressed",
+            s422="Not what this source sends; `path` and `reason` say where and why",
+        ),
+        openapi_extra={"parameters": WEBHOOK_PARAMETERS, "requestBody": WEBHOOK_BODY},
+    )
+
+
+WEBHOOK_PARAMETERS = [
+    {
+        "name": "source",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "examples": ["alertmanager"]},
+        "description": "The kind of sender.",
+    },
+    {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "The secret part of the integration's address.",
+    },
+]
+WEBHOOK_BODY = {
+    "required": True,
+    "description": "What the source sends, as it sends it.",
+    "content": {"application/json": {"schema": {}}},
+}
+
+SLACK: dict[str, Any] = {
+    "name": "receive_from_slack",
+    "tags": ["chat"],
+    "response_class": Response,
+    "responses": {200: {"description": "Understood", "content": {"application/json": {}}}}
+    | refusals(
+        *(400, 401, 404, 413),
+        s401="Not signed by Slack within the last 5 minutes",
+        s404="Slack is not set up here",
+    ),
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {}}, "application/x-www-form-urlencoded": {"schema": {}}},
+        }
+    },
+}
+
+
+async def slack(request: Request, parts: TheParts) -> Response:
+    """Events, clicks and commands, signed by Slack. Not used in Socket Mode."""
+    if parts.slack is None:
+        raise NotFound(
+            "slack_not_configured",
+            "Slack is not set up here; set SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN, and restart.",
+        )
+    return await parts.slack(request)
+
+
+async def root(parts: TheParts) -> Response:
+    """What this is."""
+    return JSONResponse(
+        {
+            "name": "Tocsin",
+            "version": parts.context.version,
+            "documentation": "/docs",
+            "openapi": "/openapi.json",
+            "ready": "/readyz",
+            "incidents": incidents.ADDRESS,
+        }
+    )
+
+
+async def docs(request: Request) -> Response:
+    """The OpenAPI document as a page that needs nothing from elsewhere."""
+    page = render_docs(request.app.openapi())
+    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"})

@@ -1,0 +1,53 @@
+"""What the HTTP face is made of; `engine.bootstrap` fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from engine.ports import Source
+from engine.services.access import Keys
+from engine.services.context import Context
+from engine.services.desk import CommandDesk
+from engine.services.intake import Intake
+from engine.services.metrics import Metrics
+from engine.services.ticking import Ticker
+
+MEBIBYTE = 1024 * 1024
+
+Reveal = Callable[[BaseModel], BaseModel]
+"""The settings with every reference to a secret replaced by it. Raises SettingsError where one can't be read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """`slack` answers what comes to /slack/events; None where Slack is not set up. Limits are in bytes.
+
+    A webhook may be large: a group of 10,000 alerts is some 8 MiB, and to refuse it is to lose a page. Nothing of it is
+    read before the key in the address is known to be right.
+    """
+
+    context: Context
+    intake: Intake
+    desk: CommandDesk
+    keys: Keys
+    sources: Mapping[str, Source]
+    ticker: Ticker
+    reveal: Reveal
+    slack: Callable[[Request], Awaitable[Response]] | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    webhook_limit: int = 16 * MEBIBYTE
+    body_limit: int = MEBIBYTE
+
+
+def _of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+TheParts = Annotated[Parts, Depends(_of)]

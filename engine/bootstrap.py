@@ -1,0 +1,261 @@
+"""Wires everything together. The one module that knows the integrations; nothing is built before it is called."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import structlog
+from fastapi import FastAPI
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+import engine
+from engine.api.app import create_api
+from engine.api.parts import Parts
+from engine.clock import SpeedClock, SystemClock
+from engine.config.difference import digest
+from engine.config.document import read_text
+from engine.config.load import load
+from engine.config.registry import Registry
+from engine.config.secrets import resolve_secret, resolve_secrets
+from engine.config.settings import Settings
+from engine.config.stored import from_document, to_document
+from engine.core.errors import SettingsError
+from engine.core.playbook import Playbook
+from engine.core.policy import Channel as ChannelConfig
+from engine.core.policy import Config, SecretRef
+from engine.db.database import Database, connect
+from engine.db.migrate import upgrade
+from engine.playbookfile import load_playbooks, shipped_folder
+from engine.ports import Channel, Clock
+from engine.scheduler.alarm import Alarm
+from engine.scheduler.dispatch import Dispatcher
+from engine.services import access, configs
+from engine.services.context import Channels, Context, Revisions, Signals
+from engine.services.delivery import Sender
+from engine.services.desk import CommandDesk
+from engine.services.intake import Intake
+from engine.services.ticking import Ticker
+from integrations.channels import Resources
+from integrations.registry import ACTIONS, CHANNELS, SOURCES
+from integrations.slack.app import build_app
+from integrations.slack.http import SlackHttp
+from integrations.slack.presses import Presses
+
+log = structlog.get_logger()
+
+DEFAULT = Path(engine.__file__).parent / "default.yaml"
+
+
+class Sessions:
+    """The process's one HTTP session for vendors' APIs, made inside the loop at the first call."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    def __call__(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession()
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Application:
+    """The engine, ready to use. `start` sets its loops going; without it, it does only what it is asked to (the command
+    line, the tests). `made_token`: the administrator's token where one was made at this first start."""
+
+    settings: Settings
+    context: Context
+    intake: Intake
+    desk: CommandDesk
+    ticker: Ticker
+    sender: Sender
+    keys: access.Keys
+    alarm: Alarm
+    dispatcher: Dispatcher
+    presses: Presses
+    api: FastAPI
+    made_token: SecretStr | None = None
+
+    async def start(self) -> None:
+        """What fell due while the engine was down fires before this returns."""
+        if self.context.database.dialect == "sqlite":
+            released = await self.sender.release_claims()
+            log.info("outbox.released", messages=released)
+        self.dispatcher.start()
+        await self.alarm.start()
+
+    async def stop(self) -> None:
+        """Nothing new is begun; what is under way ends and is put on record."""
+        await self.presses.drain()
+        await self.alarm.stop()
+        await self.intake.drained()
+        await self.dispatcher.stop()
+
+
+def registry() -> Registry:
+    """What a configuration may name besides its own entries."""
+    return Registry(
+        sources={name: source.settings for name, source in SOURCES.items()},
+        channels={name: kind.settings for name, kind in CHANNELS.items()},
+        playbooks=frozenset(load_playbooks([shipped_folder()], ACTIONS)),
+        actions=frozenset(ACTIONS),
+        playbooks_in=lambda folder: frozenset(load_playbooks([folder], ACTIONS)),
+    )
+
+
+def load_config(path: Path) -> Config:
+    """Raises ConfigError with every fault of the file."""
+    return load(read_text(path), str(path), registry())
+
+
+def shipped_config() -> Config:
+    """The documented default."""
+    return load_config(DEFAULT)
+
+
+def playbooks_of(config: Config) -> dict[str, Playbook]:
+    """The shipped ones, overridden by those in the folders of the configuration. Raises ConfigError."""
+    return load_playbooks([shipped_folder(), *config.playbooks.folders], ACTIONS)
+
+
+def build_channels(config: Config, resources: Resources) -> dict[str, Channel]:
+    return {name: _channel(name, own, resources) for name, own in config.channels.items()}
+
+
+def _channel(name: str, own: ChannelConfig, resources: Resources) -> Channel:
+    kind = CHANNELS[own.kind]
+    return kind.build(name, kind.settings.model_validate(own.model_extra or {}), resources)
+
+
+def lacks(config: Config, settings: Settings) -> Mapping[str, str]:
+    """What each channel of a configuration that can't send lacks, with these settings."""
+    resources = _resources(settings, SystemClock(), Sessions())
+    return Channels(build_channels(config, resources)).missing
+
+
+def _clock(speed: float) -> Clock:
+    return SystemClock() if speed == 1 else SpeedClock(speed)
+
+
+def _resources(settings: Settings, clock: Clock, sessions: Sessions) -> Resources:
+    return Resources(
+        clock=clock,
+        session=sessions,
+        secret=_secret_or_none,
+        smtp_url=settings.smtp_url,
+        mail_from=settings.mail_from or "",
+        slack_bot_token=settings.slack_bot_token,
+        slack_api_url=settings.slack_api_url,
+        base_url=settings.base_url,
+    )
+
+
+def _secret_or_none(ref: SecretRef) -> SecretStr | None:
+    """A channel without its secret is not configured, and says so itself."""
+    try:
+        return resolve_secret(ref, os.environ)
+    except SettingsError:
+        return None
+
+
+def _secret(secret: SecretStr | SecretRef) -> SecretStr:
+    return resolve_secret(secret, os.environ)
+
+
+@asynccontextmanager
+async def application(
+    settings: Settings, *, clock: Clock | None = None, speed: float = 1
+) -> AsyncIterator[Application]:
+    """Migrates the database, applies the first configuration on a new installation, and wires the engine.
+
+    Raises ConfigError where that configuration can't be used, Overloaded where the database can't be reached.
+    """
+    url = settings.database_url.get_secret_value()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(upgrade, url)
+    database, sessions = connect(url), Sessions()
+    try:
+        app = await _wire(settings, database, clock or _clock(speed), sessions, speed)
+        yield app
+        await app.context.revisions.close()
+    finally:
+        await sessions.close()
+        await database.close()
+
+
+async def _wire(settings: Settings, database: Database, clock: Clock, sessions: Sessions, speed: float) -> Application:
+    context = await _context(settings, database, clock, sessions, speed)
+    made_token = await access.ensure_admin(context, settings.admin_token)
+    intake, desk, ticker, sender = Intake(context), CommandDesk(context), Ticker(context), Sender(context)
+    keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
+    parts = Parts(
+        context=context,
+        intake=intake,
+        desk=desk,
+        keys=keys,
+        sources=SOURCES,
+        ticker=ticker,
+        reveal=partial(resolve_secrets, environ=os.environ),
+        slack=_slack(settings, presses),
+    )
+    return Application(
+        settings=settings,
+        context=context,
+        intake=intake,
+        desk=desk,
+        ticker=ticker,
+        sender=sender,
+        keys=keys,
+        alarm=Alarm(context, ticker),
+        dispatcher=Dispatcher(context, sender),
+        presses=presses,
+        api=create_api(parts),
+        made_token=made_token,
+    )
+
+
+async def _context(settings: Settings, database: Database, clock: Clock, sessions: Sessions, speed: float) -> Context:
+    resources = _resources(settings, clock, sessions)
+    playbooks: dict[str, Playbook] = {}
+    context = Context(
+        database=database,
+        clock=clock,
+        revisions=Revisions(from_document, lambda config: build_channels(config, resources)),
+        playbooks=playbooks,
+        signals=Signals(),
+        base_url=settings.base_url,
+        version=engine.__version__,
+        speed=speed,
+    )
+    config = await _config_in_force(context, settings)
+    playbooks |= playbooks_of(config)
+    await configs.keep_playbooks(context)
+    return context
+
+
+async def _config_in_force(context: Context, settings: Settings) -> Config:
+    """A new installation gets its first configuration; an old one keeps what it has."""
+    revision = await configs.current(context)
+    if revision is not None:
+        return revision.config
+    config = load_config(settings.config or DEFAULT)
+    await configs.apply(context, document=to_document(config), digest=digest(config), by="first start")
+    return config
+
+
+def _slack(settings: Settings, presses: Presses) -> Callable[[Request], Awaitable[Response]] | None:
+    secret = settings.slack_signing_secret
+    return SlackHttp(build_app(presses, signing_secret=secret), signing_secret=secret).handle if secret else None
