@@ -1,0 +1,114 @@
+"""Which incident an alert belongs to, as a table; and that no list of incidents is walked through to find it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from engine.core.model import State
+from engine.db import records
+from engine.db.database import Database, connect
+from engine.db.placing import NOTHING_FOUND, ON_SQLITE, Found, Wanted, find
+from engine.db.tables import alerts, incidents, key_aliases
+from tests.db.test_bulk import rows_of
+
+NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+
+# number, key, state, source
+INCIDENTS = [
+    (1, "shop/checkout", State.CLOSED, "prometheus"),
+    (2, "shop/checkout", State.DETECTION, "prometheus"),
+    (3, "shop/search", State.REVIEW, "prometheus"),
+    (4, "shop/login", State.MERGED, "prometheus"),
+    (5, "shop/identity", State.DIAGNOSIS, "prometheus"),
+    (6, "shop/stock", State.RESOLUTION, "grafana"),
+    (7, "shop/basket", State.CANCELLED, "prometheus"),
+]
+ALIASES = [("shop/login", 5), ("shop/old", 3), ("shop/checkout", 5)]
+# incident, fingerprint, status
+ALERTS = [
+    (2, "fp-checkout", "firing"),
+    (5, "fp-checkout", "firing"),
+    (5, "fp-cleared", "resolved"),
+    (6, "fp-stock", "firing"),
+    (7, "fp-basket", "firing"),
+]
+
+TABLE = [
+    ("an active incident of the key", "shop/checkout", "prometheus", "fp-new", Found(active=2, latest=2)),
+    ("a key whose incident is over", "shop/search", "prometheus", "fp-new", Found(active=None, latest=3)),
+    ("a key of a merged incident", "shop/login", "prometheus", "fp-new", Found(active=5, latest=4)),
+    ("a key merged into what is over", "shop/old", "prometheus", "fp-new", NOTHING_FOUND),
+    ("a key that nobody knows", "shop/none", "prometheus", "fp-new", NOTHING_FOUND),
+    (
+        "an alert that fires in a later incident",
+        "shop/checkout",
+        "prometheus",
+        "fp-checkout",
+        Found(active=5, latest=2),
+    ),
+    ("an alert that fires under another key", "shop/none", "grafana", "fp-stock", Found(active=6, latest=None)),
+    ("the same fingerprint of another source", "shop/none", "prometheus", "fp-stock", NOTHING_FOUND),
+    ("an alert that has cleared", "shop/none", "prometheus", "fp-cleared", NOTHING_FOUND),
+    ("an alert of a cancelled incident", "shop/none", "prometheus", "fp-basket", NOTHING_FOUND),
+    ("a key that would end a statement", "'; --", "prometheus", '"]', NOTHING_FOUND),
+]
+WANTED = [Wanted(key=key, source=source, fingerprint=fingerprint) for _, key, source, fingerprint, _ in TABLE]
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    found = connect(database_url)
+    await found.write(fill)
+    yield found
+    await found.close()
+
+
+def fill(connection: Connection) -> None:
+    own: list[dict[str, Any]] = rows_of(incidents, len(INCIDENTS))
+    for row, (number, key, state, source) in zip(own, INCIDENTS, strict=True):
+        row.update(id=number, key=key, state=state.value, source=source)
+    connection.execute(insert(incidents), own)
+    connection.execute(insert(key_aliases), [{"key": key, "incident_id": number} for key, number in ALIASES])
+    firing: list[dict[str, Any]] = rows_of(alerts, len(ALERTS))
+    for row, (number, fingerprint, status) in zip(firing, ALERTS, strict=True):
+        row.update(incident_id=number, fingerprint=fingerprint, status=status)
+    connection.execute(insert(alerts), firing)
+    for digest in ("first", "second"):
+        records.add_revision(connection, applied_at=NOW, applied_by="me", digest=digest, document="{}")
+
+
+async def test_all_alerts_are_found_by_one_statement_in_their_order(database: Database) -> None:
+    places = await database.read(lambda connection: find(connection, WANTED))
+    assert {case[0]: found for case, found in zip(TABLE, places.found, strict=True)} == {
+        case[0]: case[-1] for case in TABLE
+    }
+
+
+async def test_the_newest_revision_comes_with_it(database: Database) -> None:
+    places = await database.read(lambda connection: find(connection, WANTED[:1]))
+    assert places.revision == 2
+
+
+async def test_nothing_wanted_is_nothing_found(database: Database) -> None:
+    places = await database.read(lambda connection: find(connection, []))
+    assert places.found == ()
+
+
+async def test_every_look_up_goes_by_an_index(sqlite_url: str) -> None:
+    database = connect(sqlite_url)
+    steps = await database.read(
+        lambda connection: [
+            row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {ON_SQLITE}", ('[["a", "b", "c"]]',))
+        ]
+    )
+    await database.close()
+    found = [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
+    assert [step for step in found if step.startswith("SCAN")] == ["SCAN json_each VIRTUAL TABLE INDEX 1:"]
+    by_key = [step for step in found if "(key=?)" in step]
+    assert by_key[0] == "SEARCH incident USING INDEX ux_incident_active_key (key=?)"
+    assert not any("ix_incident_state" in step for step in found)

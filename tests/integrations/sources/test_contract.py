@@ -1,0 +1,276 @@
+"""What every source in the registry promises, the next one too."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, SecretStr
+
+from engine.core.errors import Unauthorized, Unreadable
+from engine.core.model import Alert, AlertStatus
+from engine.core.policy import SecretRef
+from engine.ports import Source
+from integrations.registry import SOURCES
+from integrations.sources.signatures import with_secrets
+from tests.integrations.sources.bodies import NOW, assert_fit_for_use, request
+
+SECRET = "correct-horse-battery-staple"
+NAMES = sorted(SOURCES)
+ODD_VALUES: tuple[object, ...] = (
+    *(None, True, 0, -1, 1e308, 10**30, "", " ", "\x00", "\x1b[31m", "\u202e", "0001-01-01T00:00:00Z", "x" * 20_000),
+    *([], {}, [[]], [None], {"": ""}, {"\x00": "\x00"}, ["x"] * 200, {f"name{n}": n for n in range(300)}),
+)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@pytest.fixture(params=NAMES)
+def source(request: pytest.FixtureRequest) -> Source:
+    return SOURCES[request.param]
+
+
+def configured(source: Source, **values: object) -> BaseModel:
+    return source.settings.model_validate(values)
+
+
+def read(source: Source, body: object) -> tuple[Alert, ...]:
+    return source.parse(configured(source), request(body), NOW).alerts
+
+
+def tolerate(source: Source, body: object) -> None:
+    """Alerts that are fit for use, or a refusal that says where; nothing else."""
+    try:
+        alerts = read(source, body)
+    except Unreadable as error:
+        assert_says_where(error)
+    else:
+        assert alerts
+        for alert in alerts:
+            assert_fit_for_use(alert)
+
+
+def assert_says_where(error: Unreadable) -> None:
+    assert error.path.startswith("$")
+    assert error.reason
+
+
+def test_a_source_is_registered_under_its_own_name() -> None:
+    assert {name: source.name for name, source in SOURCES.items()} == {name: name for name in NAMES}
+
+
+def test_the_example_is_one_firing_alert_without_a_fault(source: Source) -> None:
+    parsed = source.parse(configured(source), request(source.example), NOW)
+    assert parsed.faults == ()
+    (alert,) = parsed.alerts
+    assert_fit_for_use(alert)
+    assert alert.status is AlertStatus.FIRING
+    assert alert.service == "checkout"
+    assert alert.labels["severity"] == "critical"
+    assert alert.starts_at is not None
+    assert alert.links
+
+
+def test_firing_and_resolved_are_the_same_problem(source: Source) -> None:
+    (firing,) = read(source, source.example)
+    (resolved,) = read(source, source.example.replace(b'"firing"', b'"resolved"'))
+    assert resolved.status is AlertStatus.RESOLVED
+    assert (resolved.fingerprint, resolved.group, resolved.service) == (
+        firing.fingerprint,
+        firing.group,
+        firing.service,
+    )
+
+
+def test_the_order_of_keys_does_not_matter(source: Source) -> None:
+    (alert,) = read(source, source.example)
+    (reordered,) = read(source, upside_down(without_fingerprint(json.loads(source.example))))
+    (straight,) = read(source, without_fingerprint(json.loads(source.example)))
+    assert reordered == straight
+    assert reordered.group == alert.group
+
+
+def without_fingerprint(value: Any) -> Any:
+    if isinstance(value, list):
+        return [without_fingerprint(item) for item in value]
+    if isinstance(value, dict):
+        return {name: without_fingerprint(item) for name, item in value.items() if name != "fingerprint"}
+    return value
+
+
+def upside_down(value: Any) -> Any:
+    if isinstance(value, list):
+        return [upside_down(item) for item in value]
+    if isinstance(value, dict):
+        return {name: upside_down(value[name]) for name in reversed(value)}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not JSON: Input data was truncated"),
+        (b"alert!", "not JSON"),
+        (b'{"title": NaN}', "not JSON"),
+        (b'{"title": "x", "alerts": [{"value": Infinity}]}', "not JSON"),
+        (b'{"title": "raw \x00 byte"}', "not JSON"),
+        ('{"title": "x"}'.encode("utf-16"), "not JSON"),
+        (b'{"alerts": [{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}]}", "nested too deeply"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b"1e999", "out of range"),
+        (b"9" * 5_000, "out of range"),
+        (b"[]", ""),
+        (b"{}", ""),
+        (b"null", ""),
+        (b'"firing"', ""),
+        (b"3", ""),
+    ],
+)
+def test_a_body_that_is_nothing_is_refused_with_a_path_and_a_reason(source: Source, body: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read(source, body)
+    assert caught.value.path.startswith("$")
+    assert reason in caught.value.reason
+
+
+def test_a_body_cut_off_anywhere_is_refused(source: Source) -> None:
+    for length in range(0, len(source.example) - 1, 7):
+        with pytest.raises(Unreadable, match="not JSON"):
+            read(source, source.example[:length])
+
+
+def test_text_that_is_not_utf_8_is_refused(source: Source) -> None:
+    with pytest.raises(Unreadable, match="not UTF-8"):
+        read(source, source.example.replace(b"checkout", b"caf\xe9", 3))
+
+
+def test_a_byte_order_mark_is_no_obstacle(source: Source) -> None:
+    assert read(source, b"\xef\xbb\xbf" + source.example) == read(source, source.example)
+
+
+def test_what_no_database_can_hold_is_replaced_and_the_alert_is_kept(source: Source) -> None:
+    hostile = source.example.replace(b'"critical"', rb'"crit\u0000ical \ud800 \udc00x \u001b[2J \ud83d\ude00 \\ud800"')
+    (alert,) = read(source, hostile)
+    assert_fit_for_use(alert)
+    assert alert.labels["severity"] == "crit\ufffdical \ufffd \ufffdx \ufffd[2J \U0001f600 \\ud800"
+
+
+@pytest.mark.parametrize("depth", [*range(10, 1_000, 45), *range(900, 1_000, 3)])
+def test_no_depth_of_nesting_brings_it_down(source: Source, depth: int) -> None:
+    nest = b"[" * depth + b"]" * depth
+    tolerate(source, nest)
+    for name in (b'"severity"', b'"service"', b'"groupKey"', b'"title"', b'"starts_at"', b'"labels"'):
+        tolerate(source, source.example.replace(name, name + b": " + nest + b', "other"', 1))
+
+
+@pytest.mark.parametrize("digits", [20, 309, 400, 4_000, 4_299, 4_300, 4_301, 20_000])
+def test_no_length_of_a_number_brings_it_down(source: Source, digits: int) -> None:
+    for number in (b"9" * digits, b"-" + b"9" * digits, b"[0." + b"9" * digits + b"]", b"[" + b"9" * digits + b"]"):
+        for name in (b'"severity"', b'"service"', b'"groupKey"', b'"title"', b'"starts_at"', b'"startsAt"'):
+            tolerate(source, source.example.replace(name, name + b": " + number + b', "other"', 1))
+
+
+def mutated_bytes(rng: random.Random, body: bytes) -> bytes:
+    start, end = sorted(rng.randrange(len(body)) for _ in range(2))
+    junk = rng.choice([b"", rng.randbytes(4), b"\x00", b'"', b"}", b"\\ud800", body[start:end]])
+    return body[:start] + junk + body[rng.choice([start, start + 1, end]) :]
+
+
+def mutated_structure(rng: random.Random, body: bytes) -> bytes:
+    tree = json.loads(body)
+    spots = list(every_spot(tree))
+    for container, key in rng.sample(spots, k=3):
+        odd = rng.choice(ODD_VALUES)
+        container[key] = rng.choice([odd, odd, [container[key]], {"value": container[key]}])
+    return json.dumps(tree).encode()
+
+
+def every_spot(value: Any) -> Any:
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        yield value, key
+        yield from every_spot(value[key])
+
+
+@pytest.mark.parametrize("mutate", [mutated_bytes, mutated_structure])
+def test_a_hundred_mutations_of_the_example_raise_nothing_but_unreadable(
+    source: Source, mutate: Callable[[random.Random, bytes], bytes]
+) -> None:
+    rng = random.Random(f"{source.name} {mutate.__name__}")  # noqa: S311 - repeatable on purpose
+    for _ in range(100):
+        tolerate(source, mutate(rng, source.example))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=100)
+@given(body=JSON_VALUES)
+def test_any_json_is_read_or_refused(name: str, body: object) -> None:
+    tolerate(SOURCES[name], body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=100)
+@given(body=st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(name: str, body: bytes) -> None:
+    tolerate(SOURCES[name], body)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=100)
+@given(pick=st.randoms(use_true_random=False), odd=JSON_VALUES)
+def test_any_json_in_any_place_of_the_example_is_read_or_refused(name: str, pick: random.Random, odd: object) -> None:
+    tree = json.loads(SOURCES[name].example)
+    container, key = pick.choice(list(every_spot(tree)))
+    container[key] = odd
+    tolerate(SOURCES[name], tree)
+
+
+def secret_fields(source: Source) -> list[str]:
+    return [name for name, field in source.settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+
+
+PROOFS = [
+    {},
+    {"authorization": "Bearer wrong", "x_hub_signature_256": "sha256=" + 64 * "0"},
+    {"authorization": "Bearer", "x_hub_signature_256": "sha256="},
+    {"authorization": "Basic d3Jvbmc=", "x_hub_signature_256": "é\udcff"},
+]
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_without_the_right_proof_it_is_unauthorized_and_no_text_tells_the_secret(
+    source: Source, proof: dict[str, str]
+) -> None:
+    settings = configured(source, **dict.fromkeys(secret_fields(source), SECRET))
+    with pytest.raises(Unauthorized) as caught:
+        source.verify(settings, request(source.example, **proof), NOW)
+    assert SECRET not in f"{caught.value!s} {caught.value!r} {settings!r}"
+    assert "wrong" not in str(caught.value)
+
+
+def test_without_a_secret_the_address_is_enough(source: Source) -> None:
+    source.verify(configured(source), request(source.example), NOW)
+
+
+@pytest.mark.parametrize("found", [None, SecretStr("")])
+def test_a_secret_that_cannot_be_read_lets_no_one_in(source: Source, found: SecretStr | None) -> None:
+    references = configured(source, **dict.fromkeys(secret_fields(source), SecretRef(env="NOT_SET")))
+    settings = with_secrets(references, lambda _: found)
+    for proof in ({}, {"authorization": "Bearer ", "x_hub_signature_256": ""}):
+        with pytest.raises(Unauthorized):
+            source.verify(settings, request(source.example, **proof), NOW)
+
+
+def test_a_wrong_setting_is_refused_without_telling_the_secret(source: Source) -> None:
+    secrets = {name: [SECRET] for name in secret_fields(source)}
+    with pytest.raises(ValueError, match=source.settings.__name__) as caught:
+        configured(source, **secrets)
+    assert SECRET not in str(caught.value)

@@ -1,0 +1,126 @@
+"""Pages that don't get through: tried again, then the next channel, the next person, the next level, all on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.sandbox.mail import MailFailure
+from integrations.sandbox.slack_faults import Failure
+from tests.scenarios.conftest import OpenStage
+from tests.scenarios.stage import Document, Stage
+
+
+def reasons(lines: list[dict[str, Any]], kind: str) -> list[str]:
+    return [line["reason"] for line in lines if line["kind"] == kind]
+
+
+def only_slack(document: Document) -> None:
+    """Levels that are reached by Slack alone."""
+    for level in document["levels"].values():
+        level["reached_by"] = ["slack"]
+    for contact in ("cto", "vp-engineering"):
+        document["contacts"][contact]["reach"]["slack"] = f"U0{contact.upper()[:3]}"
+
+
+async def test_a_provider_that_is_down_for_a_minute_loses_no_page(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.UNAVAILABLE)
+    await stage.fire(priority="P0")
+    assert stage.pages("slack") == []
+    await stage.advance(seconds=60)
+    stage.slack.recover()
+    await stage.advance(seconds=60)
+    assert [who for _, who in stage.pages("slack")] == ["ops-lead"]
+    lines = await stage.timeline("INC-1")
+    assert any(line["kind"] == "page.retried" and line["data"]["channel"] == "slack" for line in lines)
+
+
+@pytest.mark.parametrize("failure", [Failure.SERVER_ERROR, Failure.RATE_LIMITED, Failure.DROPPED, Failure.GARBAGE])
+async def test_one_bad_answer_is_tried_again(documented_stage: Stage, failure: Failure) -> None:
+    stage = documented_stage
+    stage.slack.fail(failure, times=1, channel=stage.slack_id("ops-lead"))
+    await stage.fire(priority="P0")
+    await stage.advance(seconds=90)
+    assert "ops-lead" in {who for _, who in stage.pages("slack")}
+
+
+async def test_a_page_that_was_accepted_but_never_answered_is_repeated_and_marked(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.ACCEPTED_THEN_DROPPED, times=1, channel=stage.slack_id("ops-lead"))
+    await stage.fire(priority="P0")
+    await stage.advance(seconds=90)
+    texts = [message.text for message in stage.direct("ops-lead")]
+    assert len(texts) == 2
+    assert "repeated" in texts[1]
+
+
+async def test_a_permanent_failure_goes_to_the_next_channel_and_the_timeline_says_so(open_stage: OpenStage) -> None:
+    async with open_stage(edit=only_slack) as stage:
+        stage.slack.fail(Failure.REFUSED, error="user_not_found", channel=stage.slack_id("ops-lead"))
+        await stage.fire(priority="P0")
+        assert stage.pages("email") == [(0, "ops-lead")]
+        lines = await stage.timeline("INC-1")
+        assert "next channel" in reasons(lines, "page.decided")[-1]
+        assert reasons(lines, "page.failed")
+
+
+async def test_when_every_channel_fails_the_next_person_is_paged_at_once(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.REFUSED, error="user_not_found", channel=stage.slack_id("ops-lead"))
+    stage.mail.fail(MailFailure.PERMANENT, recipient=stage.reach["ops-lead"]["email"])
+    await stage.fire(priority="P0")
+    assert stage.pages("email") == [(0, "ops-senior")]
+    assert "next person" in reasons(await stage.timeline("INC-1"), "page.decided")[-1]
+
+
+async def test_when_nobody_of_a_level_can_be_reached_the_next_level_is_paged_at_once(documented_stage: Stage) -> None:
+    stage = documented_stage
+    for who in ("ops-lead", "ops-senior"):
+        stage.slack.fail(Failure.REFUSED, error="user_not_found", channel=stage.slack_id(who))
+        stage.mail.fail(MailFailure.PERMANENT, recipient=stage.reach[who]["email"])
+    await stage.fire(priority="P0")
+    assert stage.pages("email") == [(0, "eng-manager")]
+    lines = await stage.timeline("INC-1")
+    assert [line["data"]["level"] for line in lines if line["kind"] == "level.unreachable"] == [1]
+
+
+async def test_a_spent_deadline_is_like_a_permanent_failure(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.UNAVAILABLE, channel=stage.slack_id("ops-lead"))
+    stage.mail.fail(MailFailure.TEMPORARY, recipient=stage.reach["ops-lead"]["email"])
+    await stage.fire(priority="P0")
+    await stage.to(minute=4)
+    assert [who for _, who in stage.pages("email")] == ["ops-senior"]
+    assert stage.pages("email")[0][0] <= 2.1
+    assert any("the time for it is spent" in text for text in reasons(await stage.timeline("INC-1"), "page.failed"))
+
+
+async def test_an_acknowledgement_stops_a_page_that_is_still_being_tried(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.UNAVAILABLE, channel=stage.slack_id("ops-lead"))
+    await stage.fire(priority="P0")
+    await stage.advance(seconds=10)
+    await stage.command("INC-1", "acknowledge", by="ops-senior")
+    stage.slack.recover()
+    await stage.to(minute=10)
+    assert stage.pages("slack") == []
+    assert "page.cancelled" in await stage.kinds("INC-1")
+
+
+async def test_a_machine_with_nothing_configured_pages_to_its_log(open_stage: OpenStage) -> None:
+    async with open_stage(with_slack=False, with_mail=False) as stage:
+        await stage.fire(priority="P0")
+        await stage.to(minute=6)
+        lines = await stage.timeline("INC-1")
+        sent = [(line["data"]["contact"], line["data"]["channel"]) for line in lines if line["kind"] == "page.sent"]
+        assert sent == [("ops-lead", "log"), ("ops-senior", "log"), ("ops-lead", "log")]
+
+
+async def test_every_page_has_a_receipt_on_the_timeline(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await stage.fire(priority="P0")
+    lines = [line for line in await stage.timeline("INC-1") if line["kind"] == "page.sent"]
+    assert {line["data"]["channel"] for line in lines} == {"slack", "email"}
+    assert all(line["data"]["reference"] for line in lines)

@@ -1,0 +1,144 @@
+"""Answering in Slack: signed clicks, one winner, and a sentence for everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from integrations.sandbox.slack_values import Message
+from tests.scenarios.stage import STRANGER, Stage
+
+ACKNOWLEDGE, ESCALATE, RESOLVE = "tocsin_acknowledge", "tocsin_escalate", "tocsin_resolve"
+
+
+def button_names(message: Message) -> set[str]:
+    return {button.action_id for button in message.buttons}
+
+
+async def page(stage: Stage, **labels: str) -> Message:
+    """A P0 is opened; what the operations lead has in Slack."""
+    await stage.fire(priority="P0", **labels)
+    return stage.direct("ops-lead")[0]
+
+
+async def test_a_page_says_on_the_lock_screen_what_by_when_and_who_the_reader_is(documented_stage: Stage) -> None:
+    message = await page(documented_stage)
+    assert message.text.startswith("P0 CheckoutDown on checkout · answer by 03:15 UTC · you are primary, Operations")
+    assert button_names(message) == {ACKNOWLEDGE, ESCALATE, RESOLVE}
+
+
+async def test_the_team_channel_gets_one_card(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await page(stage)
+    await stage.fire("CheckoutDown", priority="P0", instance="web-2")
+    cards = stage.slack.messages(channel="C0INCIDENTS")
+    assert len(cards) == 1
+
+
+async def test_a_click_acknowledges_and_every_message_is_updated_in_place(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.to(minute=3)
+    answer = await stage.click(message, ACKNOWLEDGE, "ops-lead")
+    assert answer.status == 200
+    incident = await stage.incident("INC-1")
+    assert (incident["state"], incident["acknowledged_by"], incident["commander"]) == (
+        "assessment",
+        "ops-lead",
+        "ops-lead",
+    )
+    card = stage.slack.messages(channel="C0INCIDENTS")[0]
+    for shown in (card, stage.direct("ops-lead")[0]):
+        text = str(shown.blocks)
+        assert "Operations lead (example)" in text
+        assert "3 min" in text
+        assert "Engineering leadership" in text
+        assert shown.history
+    assert ACKNOWLEDGE not in button_names(card)
+    assert len(stage.direct("ops-lead")) == 1
+
+
+async def test_a_second_click_changes_nothing_and_says_who_was_first(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.click(message, ACKNOWLEDGE, "ops-lead")
+    before = len(await stage.timeline("INC-1"))
+    await stage.click(message, ACKNOWLEDGE, "ops-senior", stale=True)
+    assert "already acknowledged by Operations lead (example)" in stage.told("ops-senior")[-1]
+    assert len(await stage.timeline("INC-1")) == before
+
+
+async def test_two_people_pressing_together_give_one_winner_and_one_friendly_answer(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await asyncio.gather(
+        stage.slack.click(message, ACKNOWLEDGE, user=stage.slack_id("ops-lead")),
+        stage.slack.click(message, ACKNOWLEDGE, user=stage.slack_id("ops-senior")),
+    )
+    await stage.app.presses.drain()
+    await stage.settle()
+    kinds = await stage.kinds("INC-1")
+    assert kinds.count("incident.acknowledged") == 1
+    told = stage.told("ops-lead") + stage.told("ops-senior")
+    assert sum("already acknowledged" in text for text in told) == 1
+
+
+async def test_a_stranger_is_told_so_and_changes_nothing(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.click(message, ACKNOWLEDGE, STRANGER)
+    assert "Nobody in Tocsin's contacts" in stage.told(STRANGER)[-1]
+    assert (await stage.incident("INC-1"))["acknowledged_by"] is None
+
+
+async def test_escalate_pressed_twice_pages_the_next_level_once(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.click(message, ESCALATE, "ops-lead")
+    await stage.click(message, ESCALATE, "ops-lead", stale=True)
+    assert stage.pages("slack") == [(0, "eng-manager"), (0, "ops-lead")]
+    assert "already reached level 2" in stage.told("ops-lead")[-1]
+
+
+async def test_resolve_ends_the_paging_and_takes_the_buttons_away(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.click(message, RESOLVE, "ops-lead")
+    await stage.advance(minutes=120)
+    assert (await stage.incident("INC-1"))["state"] == "review"
+    assert stage.pages("slack") == [(0, "ops-lead")]
+    assert not stage.direct("ops-lead")[0].buttons
+    assert "resolved" in stage.direct("ops-lead")[0].text or "review" in stage.direct("ops-lead")[0].text
+
+
+async def test_a_button_from_before_a_reopening_is_stale(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    await stage.command("INC-1", "reopen", reason="it came back", by="ops-lead")
+    await stage.click(message, ACKNOWLEDGE, "ops-lead", stale=True)
+    assert "before INC-1 was reopened" in stage.told("ops-lead")[-1]
+    assert (await stage.incident("INC-1"))["acknowledged_by"] is None
+
+
+async def test_an_acknowledgement_after_the_resolve_changes_nothing_and_says_so(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-senior")
+    await stage.click(message, ACKNOWLEDGE, "ops-lead", stale=True)
+    assert "INC-1 is resolved" in stage.told("ops-lead")[-1]
+    assert (await stage.incident("INC-1"))["state"] == "review"
+
+
+async def test_the_owner_answers_the_lease_question_with_a_click(documented_stage: Stage) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.click(message, ACKNOWLEDGE, "ops-lead")
+    await stage.to(minute=15)
+    question = stage.direct("ops-lead")[-1]
+    assert "still on it?" in question.text
+    await stage.click(question, ACKNOWLEDGE, "ops-lead")
+    await stage.to(minute=25)
+    assert stage.pages("slack") == [(0, "ops-lead"), (15, "ops-lead")]
+    incident: dict[str, Any] = await stage.incident("INC-1")
+    assert incident["acknowledged_by"] == "ops-lead"
