@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import aiohttp
@@ -43,6 +43,7 @@ from engine.services.context import Channels, Context, Revisions, Signals
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
 from engine.services.intake import Intake
+from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
 from integrations.channels import Resources
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
@@ -105,12 +106,17 @@ class Application:
         await self.dispatcher.stop()
 
 
+@cache
+def _shipped_playbooks() -> Mapping[str, Playbook]:
+    return load_playbooks([shipped_folder()], ACTIONS)
+
+
 def registry() -> Registry:
     """What a configuration may name besides its own entries."""
     return Registry(
         sources={name: source.settings for name, source in SOURCES.items()},
         channels={name: kind.settings for name, kind in CHANNELS.items()},
-        playbooks=frozenset(load_playbooks([shipped_folder()], ACTIONS)),
+        playbooks=frozenset(_shipped_playbooks()),
         actions=frozenset(ACTIONS),
         playbooks_in=lambda folder: frozenset(load_playbooks([folder], ACTIONS)),
     )
@@ -128,7 +134,7 @@ def shipped_config() -> Config:
 
 def playbooks_of(config: Config) -> dict[str, Playbook]:
     """The shipped ones, overridden by those in the folders of the configuration. Raises ConfigError."""
-    return load_playbooks([shipped_folder(), *config.playbooks.folders], ACTIONS)
+    return {**_shipped_playbooks(), **load_playbooks(config.playbooks.folders, ACTIONS)}
 
 
 def build_channels(config: Config, resources: Resources) -> dict[str, Channel]:
@@ -197,7 +203,8 @@ async def application(
 
 
 async def _wire(settings: Settings, database: Database, clock: Clock, sessions: Sessions, speed: float) -> Application:
-    context = await _context(settings, database, clock, sessions, speed)
+    metrics = Metrics()
+    context = await _context(settings, database, clock, sessions, speed, metrics)
     made_token = await access.ensure_admin(context, settings.admin_token)
     intake, desk, ticker, sender = Intake(context), CommandDesk(context), Ticker(context), Sender(context)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
@@ -210,6 +217,7 @@ async def _wire(settings: Settings, database: Database, clock: Clock, sessions: 
         ticker=ticker,
         reveal=partial(resolve_secrets, environ=os.environ),
         slack=_slack(settings, presses),
+        metrics=metrics,
     )
     return Application(
         settings=settings,
@@ -219,7 +227,7 @@ async def _wire(settings: Settings, database: Database, clock: Clock, sessions: 
         ticker=ticker,
         sender=sender,
         keys=keys,
-        alarm=Alarm(context, ticker),
+        alarm=Alarm(context, ticker, metrics),
         dispatcher=Dispatcher(context, sender),
         presses=presses,
         api=create_api(parts),
@@ -227,13 +235,15 @@ async def _wire(settings: Settings, database: Database, clock: Clock, sessions: 
     )
 
 
-async def _context(settings: Settings, database: Database, clock: Clock, sessions: Sessions, speed: float) -> Context:
+async def _context(
+    settings: Settings, database: Database, clock: Clock, sessions: Sessions, speed: float, metrics: Metrics
+) -> Context:
     resources = _resources(settings, clock, sessions)
     playbooks: dict[str, Playbook] = {}
     context = Context(
         database=database,
         clock=clock,
-        revisions=Revisions(from_document, lambda config: build_channels(config, resources)),
+        revisions=Revisions(from_document, lambda config: metrics.counted(build_channels(config, resources))),
         playbooks=playbooks,
         signals=Signals(),
         base_url=settings.base_url,

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.api.limits import bounded
-from engine.api.problems import refuse
+from engine.api.problems import answer_error
 from engine.core.errors import TocsinError, Unauthorized
 from engine.core.model import Actor
 from engine.services import access
@@ -39,7 +39,8 @@ class Gate:
         try:
             scope[ACTOR] = await access.who(self._context, bearer(headers))
         except TocsinError as error:
-            await refuse(error)(scope, receive, send)
+            response = await answer_error(Request(scope), error)
+            await response(scope, receive, send)
             return
         await self.app(scope, bounded(receive, headers, self._limit), unstored(send))
 

@@ -75,7 +75,8 @@ async def in_the_name_of(parts: TheParts, caller: Actor, contact: str | None) ->
 @router.get("/{id}", response_model=IncidentDetail, responses=refusals(401, 404, 503))
 async def show_an_incident(parts: TheParts, ref: IncidentId) -> Response:
     """One incident with its timers, alerts, ladder, messages, playbook steps and people."""
-    return show(detail(await reading.incident(parts.context, ref)))
+    view = await reading.incident(parts.context, ref)
+    return await asyncio.to_thread(lambda: show(detail(view)))  # it may have thousands of alerts
 
 
 @router.get("/{id}/timeline", response_model=TimelinePage, responses=refusals(401, 404, 422, 503))

@@ -127,7 +127,8 @@ def _sentence(error: Exception) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-async def _on_error(request: Request, error: TocsinError) -> Response:
+async def answer_error(request: Request, error: TocsinError) -> Response:
+    """Refuses, and logs that it did."""
     response = refuse(error)
     _tell(request, response.status_code, code_of(error))
     return response
@@ -182,7 +183,7 @@ def _tell(request: Request, status: int, code: str) -> None:
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
-    TocsinError: _on_error,
+    TocsinError: answer_error,
     HTTPException: _on_http,
     RequestValidationError: _on_invalid,
 }

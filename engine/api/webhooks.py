@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,8 +105,8 @@ class Webhooks:
         return known
 
     def _tell(self, sender: Sender, outcomes: Sequence[Outcome], parsed: Parsed) -> None:
-        for outcome in outcomes:
-            self._metrics.alerts.labels(sender.actor.id, outcome.action.value).inc()
+        for action, count in Counter(outcome.action for outcome in outcomes).items():
+            self._metrics.alerts.labels(sender.actor.id, action.value).inc(count)
         if parsed.faults:
             first = f"{parsed.faults[0].path}: {parsed.faults[0].reason}"
             log.warning(

@@ -18,6 +18,7 @@ from engine.config.stored import to_document
 from engine.core.errors import ConfigError, Finding
 from engine.core.paging import LOG, ways
 from engine.core.policy import Config
+from engine.report.words import count
 from engine.services import configs
 from engine.services.configs import Applied
 
@@ -43,7 +44,7 @@ def check(file: OptionalFile = None, as_json: AsJson = False) -> None:
     else:
         _show(path, findings, warnings)
     if findings:
-        complain(f"{path}: {len(findings)} {'fault' if len(findings) == 1 else 'faults'}")
+        complain(f"{path}: {count(len(findings), 'fault')}")
         raise typer.Exit(1)
 
 
@@ -109,7 +110,7 @@ def apply(file: File, who: As = None, as_json: AsJson = False) -> None:
     if as_json:
         show_json(applied)
     elif applied.new:
-        say(f"Revision {applied.revision} is in force: {len(difference(old, config))} values changed.")
+        say(f"Revision {applied.revision} is in force: {count(len(difference(old, config)), 'value')} changed.")
     else:
         say(f"Nothing changed: this is revision {applied.revision}, which is in force.")
     if old.playbooks.folders != config.playbooks.folders:

@@ -21,7 +21,7 @@ from engine.cli import (
     tokens,
 )
 from engine.cli.edge import Edge
-from engine.cli.screen import out, say
+from engine.cli.screen import say, stage
 from engine.demo import demo as play
 
 app = typer.Typer(
@@ -61,7 +61,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where the four report files go.")] = Path("tocsin-demo"),
 ) -> None:
     """Play one P0 from webhook to exported report on a fast clock. Nothing leaves this machine."""
-    raise typer.Exit(asyncio.run(play(folder, out())))
+    raise typer.Exit(asyncio.run(play(folder, stage())))
 
 
 app.command("serve")(serving.serve)

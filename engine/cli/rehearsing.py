@@ -103,10 +103,11 @@ def rehearse(  # noqa: PLR0913 - an argument for each option
         unreachable=dict.fromkeys(unreachable or (), "as rehearsed"),
     )
     config, missing = _config(config_file)
+    _check_contacts(expected or (), config)
     if as_configured:
         scenario = replace(scenario, unreachable={**missing, **scenario.unreachable})
     rehearsed = asyncio.run(play(config, playbooks_of(config), scenario))
-    wishes = [Expected(contact=who, within=within, after=rehearsed.first_page(who)) for who in _known(expected, config)]
+    wishes = [Expected(contact=who, within=within, after=rehearsed.first_page(who)) for who in expected or ()]
     if as_json:
         show_json(to_json(rehearsed, wishes))
     else:
@@ -139,11 +140,10 @@ def _config(file: Path | None) -> tuple[Config, Mapping[str, str]]:
     return config, lacks(config, settings)
 
 
-def _known(contacts: Sequence[str] | None, config: Config) -> Sequence[str]:
-    for contact in contacts or ():
+def _check_contacts(contacts: Sequence[str], config: Config) -> None:
+    for contact in contacts:
         if contact not in config.contacts:
             raise typer.BadParameter(f"{contact!r} is not in contacts; there are {', '.join(config.contacts)}")
-    return contacts or ()
 
 
 def _tell_of_missing(channels: Collection[str]) -> None:

@@ -27,6 +27,11 @@ def out() -> Console:
     return _console(sys.stdout)
 
 
+def stage() -> Console:
+    """For a story that brings its own markup."""
+    return Console(width=None if sys.stdout.isatty() else WIDE)
+
+
 def err() -> Console:
     return _console(sys.stderr)
 

@@ -324,7 +324,8 @@ def _page_first(draft: Draft, why: str) -> None:
     """Level 1, without another cycle: the owner stays on it."""
     if draft.ladder.hours is Hours.BUSINESS:
         tell_queue(draft, why)
-    for number in () if draft.ladder.hours is Hours.BUSINESS else numbers(draft)[:1]:
+        return
+    for number in numbers(draft)[:1]:
         page_level(draft, number, why)
 
 

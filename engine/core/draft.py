@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from engine.core.model import ActionItem, Actor, Event, Incident, Message, PlaybookStep, TimerState, Until
+from engine.core.model import ActionItem, Actor, Event, Incident, Message, PlaybookStep, Timer, TimerState, Until
 from engine.core.policy import Config, Ladder, Policy
 from engine.core.timeline import Kind
 
@@ -52,6 +52,7 @@ class Decision:
     """What is to be written, all of it in one transaction.
 
     `stopped`: queued pages with one of these `until` are not wanted any more. `fired`: timers that are used up.
+    `planned`: the timers of a new incident; those of one that is changed are planned anew when it is written.
     `changed` is False where nothing is written at all. `code` and `sentence` answer the one who asked.
     """
 
@@ -63,6 +64,7 @@ class Decision:
     fired: Mapping[str, TimerState] = field(default_factory=dict)
     actions: tuple[ActionItem, ...] = ()
     ticks: tuple[Tickmark, ...] = ()
+    planned: tuple[Timer, ...] = ()
     code: str = "done"
     sentence: str = ""
     changed: bool = True
@@ -82,6 +84,7 @@ class Draft:
         self.stop_reason = ""
         self.actions: list[ActionItem] = []
         self.ticks: list[Tickmark] = []
+        self.planned: tuple[Timer, ...] = ()
 
     @property
     def next_seq(self) -> int:
@@ -121,6 +124,7 @@ class Draft:
             fired=dict(self.fired),
             actions=tuple(self.actions),
             ticks=tuple(self.ticks),
+            planned=self.planned,
             code=code,
             sentence=sentence,
         )

@@ -31,11 +31,13 @@ def fire_due(case: Case, due: Iterable[Timer], now: datetime, why_late: str = ""
     return draft.decision("timers fired")
 
 
-def start(draft: Draft, why: str) -> None:
-    """Fires at once what begins a cycle, in the same decision: level 1, or the queue. Levels above have timers."""
+def start(draft: Draft, why: str) -> tuple[Timer, ...]:
+    """Fires at once what begins a cycle, in the same decision: level 1, or the queue. Levels above have timers; these
+    are returned."""
     case = replace(draft.case, incident=draft.incident, fired=draft.case.fired | draft.fired.keys())
     levels = numbers(draft)[:1]
-    for timer in plan(case, draft.now):
+    planned = plan(case, draft.now)
+    for timer in planned:
         if timer.due_at > draft.now:
             continue
         if timer.kind is TimerKind.PAGE and timer.level in levels:
@@ -44,6 +46,7 @@ def start(draft: Draft, why: str) -> None:
         elif timer.kind is TimerKind.QUEUE:
             draft.fired[timer.key] = TimerState.FIRED
             tell_queue(draft, why)
+    return tuple(timer for timer in planned if timer.key not in draft.fired)
 
 
 def lateness(timer: Timer, now: datetime, why_late: str) -> str:

@@ -102,7 +102,7 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
     for placed in arrivals[1:]:
         draft.record(Kind.ALERT_JOINED, placed.actor, placed.alert.title, fingerprint=placed.alert.fingerprint)
     post_cards(draft)
-    start(draft, f"opened as {found.priority}: {found.reason}")
+    draft.planned = start(draft, f"opened as {found.priority}: {found.reason}")
     return draft.decision(f"{incident.ref} is open.")
 
 

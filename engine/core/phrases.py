@@ -63,6 +63,7 @@ def _forms(phrase: str) -> list[str]:
     return [f" {form} " for form in dict.fromkeys((plain, split, plain.replace(" ", ""))) if form]
 
 
+@lru_cache(maxsize=1024)  # a storm says the same over and over
 def _spread(text: str) -> str:
     """Padded words, and the words again with humps split, so that both `PostgreSQL` and `DataLoss` are found."""
     split = HUMP.sub(" ", text)

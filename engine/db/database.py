@@ -29,6 +29,8 @@ READERS = 4
 BUSY_SECONDS = 10
 # serialization failure, deadlock: PostgreSQL asks for the transaction to be run again
 AGAIN = ("40001", "40P01")
+# connection exceptions, insufficient resources, operator intervention (a restart among them), I/O errors of the server
+AWAY = ("08", "53", "57", "58")
 
 
 class Database(Protocol):
@@ -58,6 +60,7 @@ def sync_engine(url: URL) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=READERS + 1,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(db_engine, "connect", _pragmas)
@@ -127,7 +130,11 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         self._engine: AsyncEngine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"), pool_size=10, max_overflow=10, pool_timeout=5
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=10,
+            max_overflow=10,
+            pool_timeout=5,
+            hide_parameters=True,
         )
 
     async def write(self, work: Work[T]) -> T:
@@ -149,11 +156,21 @@ class PostgresDatabase:
         try:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
-        except (OSError, OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
+        except (OSError, PoolTimeout, TimeoutError) as error:
             raise Overloaded(f"the database can't be reached: {type(error).__name__}") from error
+        except DBAPIError as error:
+            if not _is_away(error):
+                raise
+            raise Overloaded(f"the database can't take it now: {type(error.orig).__name__}") from error
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """The server, not the statement, is the reason; asyncpg reports a lost connection under several names."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(AWAY) or isinstance(error, InterfaceError)
 
 
 def nullpool_async(url: URL) -> AsyncEngine:

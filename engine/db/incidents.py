@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, insert, literal_column, or_, select, update
 
 from engine.core.errors import Conflict
 from engine.core.model import OPEN_STATES, Event, Incident, RecordedAlert, RecordedEvent
@@ -21,11 +21,9 @@ OPEN = tuple(state.value for state in OPEN_STATES)
 def next_ids(connection: Connection, count: int) -> list[int]:
     """Numbers for new incidents. SQLite: the writer holds the lock, so the highest is ours to count on from."""
     if connection.dialect.name == "sqlite":
-        highest = connection.execute(select(func.coalesce(func.max(incidents.c.id), 0))).scalar_one()
+        highest = connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM incident").scalar_one()
         return list(range(highest + 1, highest + 1 + count))
-    drawn = connection.execute(
-        text("SELECT nextval('incident_number') FROM generate_series(1, :count)"), {"count": count}
-    )
+    drawn = connection.exec_driver_sql("SELECT nextval('incident_number') FROM generate_series(1, $1)", (count,))
     return [row[0] for row in drawn]
 
 

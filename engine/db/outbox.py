@@ -24,12 +24,13 @@ KEEP_TRYING = timedelta(hours=1)
 class Claimed:
     """A message that is ours to send until the lease ends. `update`: it was sent and is to be brought up to date.
 
-    `maybe_sent`: an earlier try may have arrived.
+    `maybe_sent`: an earlier try may have arrived. `updatable`: once sent, it can be brought up to date in place.
     """
 
     delivery: Delivery
     incident: int
     update: bool
+    updatable: bool
     maybe_sent: bool
 
 
@@ -70,13 +71,16 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def stoppable(connection: Connection, incident: int, untils: Collection[Until]) -> list[Row[Any]]:
-    """Queued pages that are not wanted any more. Those being sent at this moment can't be called back."""
+    """Queued pages that are not wanted any more, ours until the end of the transaction. Those that are being sent, or
+    taken for it at this very moment, can't be called back."""
     query = select(outbox).where(
         outbox.c.incident_id == incident,
         PENDING,
         outbox.c.kind.in_(STOPPABLE),
         outbox.c.until.in_([until.value for until in untils]),
     )
+    if connection.dialect.name != "sqlite":
+        query = query.with_for_update(skip_locked=True)
     return list(connection.execute(query))
 
 
@@ -137,6 +141,7 @@ def _claimed(row: Row[Any]) -> Claimed:
         delivery=read_delivery(row),
         incident=row.incident_id,
         update=row.state == MessageState.SENT.value,
+        updatable=row.updatable,
         maybe_sent=row.maybe_sent or again,
     )
 

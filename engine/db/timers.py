@@ -12,7 +12,7 @@ from engine.core.escalation import Changes
 from engine.core.model import Timer, TimerState
 from engine.db.bulk import insert_rows
 from engine.db.rows import read_timer, timer_row
-from engine.db.tables import timers
+from engine.db.tables import incidents, timers
 
 PENDING = timers.c.state == literal_column("'pending'")
 
@@ -27,11 +27,14 @@ def of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, tupl
 
 
 def due(connection: Connection, now: datetime, limit: int, *, claim: bool = False) -> list[int]:
-    """Incidents with a timer that is due, the longest overdue first. With `claim` those that another engine holds are
+    """Incidents with a timer that is due, the longest overdue first. With `claim` those that somebody else holds are
     passed over and the others are ours until the end of the transaction."""
     query = select(timers.c.incident_id).where(PENDING, timers.c.due_at <= now).order_by(timers.c.due_at).limit(limit)
     if claim and connection.dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True)
+        # The incident is locked, as every command does before it looks at the timers: two who locked in different
+        # order, a tick and an acknowledgement in the same moment, would wait for each other.
+        query = query.join(incidents, incidents.c.id == timers.c.incident_id)
+        query = query.with_for_update(of=incidents, skip_locked=True)
     return list(dict.fromkeys(row.incident_id for row in connection.execute(query)))
 
 

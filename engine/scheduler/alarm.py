@@ -13,7 +13,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from engine.clock import utc_now
 from engine.core.errors import TocsinError
+from engine.services.answers import forget
 from engine.services.context import Context
+from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
 
 log = structlog.get_logger()
@@ -24,9 +26,10 @@ NEXT = "next-due"
 
 
 class Alarm:
-    def __init__(self, context: Context, ticker: Ticker) -> None:
+    def __init__(self, context: Context, ticker: Ticker, metrics: Metrics) -> None:
         self._context = context
         self._ticker = ticker
+        self._metrics = metrics
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._ticking = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
@@ -42,6 +45,7 @@ class Alarm:
             coalesce=True,
             misfire_grace_time=None,
         )
+        self._scheduler.add_job(self._forget, "interval", hours=1, max_instances=1, coalesce=True)
         self._scheduler.start()
         self._listener = asyncio.create_task(self._listen())
 
@@ -57,12 +61,19 @@ class Alarm:
     async def _look(self) -> None:
         async with self._ticking:
             try:
-                await self._ticker.tick()
+                self._metrics.ticked(await self._ticker.tick())
                 await self._set_next()
             except TocsinError as error:  # the database is away; the sweep comes again
                 log.warning("tick.failed", error=str(error))
             except Exception:  # the edge of the loop: the next tick has to come
                 log.exception("tick.broke")
+
+    async def _forget(self) -> None:
+        """Drops answers kept for idempotency keys that nobody will repeat any more."""
+        try:
+            await forget(self._context)
+        except TocsinError as error:  # the next hour comes again
+            log.warning("answers.not_dropped", error=str(error))
 
     async def _set_next(self) -> None:
         due = await self._ticker.next_due()

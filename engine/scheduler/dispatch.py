@@ -1,8 +1,13 @@
-"""Keeps the sender going: woken in process after each commit, and by a scan of the outbox as the recovery path."""
+"""Keeps the sender going: woken in process after each commit, and by a scan of the outbox as the recovery path.
+
+It has a pace. A page that waits for its turn is safe, an alert that is not taken in is not; so in a storm the most
+urgent messages go out at a rate that no provider exceeds, and the rest of the machine is for taking alerts in.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -14,6 +19,31 @@ log = structlog.get_logger()
 
 SCAN = 0.5
 """Seconds between two looks at the outbox when nothing wakes the sender."""
+RATE = 250
+"""Messages a second that are sent for as long as it takes. Slack takes one a second for each of its channels."""
+BURST = 500
+"""Messages beyond the rate, for the moment when everything breaks at once."""
+TOGETHER = 32
+"""Messages that are claimed together once the burst is used up: one transaction for many costs less than many."""
+OTHERS = 4
+"""For each second in the database the sender leaves so many to others. Messages gather meanwhile, and share the next."""
+LONGEST = 0.25
+"""Seconds that it leaves to others at a time, at most."""
+
+
+class Pace:
+    """How long the sender rests between two rounds. Times are monotonic seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._permits: float = BURST
+        self._seen = now
+
+    def rest(self, sent: int, busy: float, now: float) -> float:
+        """After a round of so many messages and so many seconds in the database."""
+        self._permits = min(BURST, self._permits + (now - self._seen) * RATE) - sent
+        self._seen = now
+        filling = 0.0 if self._permits > 0 else (TOGETHER - self._permits) / RATE
+        return max(filling, min(OTHERS * busy, LONGEST))
 
 
 class Dispatcher:
@@ -35,14 +65,15 @@ class Dispatcher:
         await self._sender.settled()
 
     async def _run(self) -> None:
-        wake = self._context.signals.outbox
+        wake, time = self._context.signals.outbox, asyncio.get_running_loop().time
+        pace = Pace(time())
         while not self._stopping:
             wake.clear()
-            if await self._send() == 0 and not self._stopping:
-                try:
+            sent = await self._send()
+            if sent == 0 and not self._stopping:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), SCAN)
-                except TimeoutError:
-                    continue
+            await asyncio.sleep(pace.rest(sent, self._sender.take_busy(), time()))
 
     async def _send(self) -> int:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,9 @@ from engine.services.desk import Done, announce, perform
 
 CLAIMED = 0
 """The status of an answer that is still being worked out; no other transaction ever sees it."""
+
+
+KEPT_FOR = timedelta(days=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,3 +92,9 @@ def _claim(connection: Connection, question: Question, now: datetime) -> None:
         body="",
         now=now,
     )
+
+
+async def forget(context: Context) -> None:
+    """Drops answers that are older than anybody's retries."""
+    before = context.clock.now() - KEPT_FOR
+    await context.database.write(lambda connection: records.drop_answers(connection, before))

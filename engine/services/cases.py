@@ -92,14 +92,13 @@ class Ledger:
         self._messages: list[dict[str, Any]] = []
         self._alerts: list[dict[str, Any]] = []
 
-    def open(self, case: Case, decision: Decision, alerts: Sequence[Alert]) -> None:
+    def open(self, decision: Decision, alerts: Sequence[Alert]) -> None:
         """A new incident with everything that belongs to it."""
         incident = decision.incident
         head = self._chain(incident, decision.events)
         self._incidents.append(incident_row(incident) | head)
         self._alerts.extend(alert_row(incident.id, alert, self._now) for alert in alerts)
-        planned = plan(replace(case, incident=incident, fired=frozenset(decision.fired)), self._now)
-        self._timers.extend(timer_row(incident.id, timer, self._now) for timer in planned)
+        self._timers.extend(timer_row(incident.id, timer, self._now) for timer in decision.planned)
         self._timers.extend(self._spent(incident, key, state) for key, state in decision.fired.items())
         self._queue(incident, decision)
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from engine.core.paging import after_failure
 from engine.core.retry import next_try
 from engine.core.timeline import Kind
 from engine.db import incidents, outbox
+from engine.db.database import Work
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt
 from engine.services.cases import Ledger, gather
@@ -26,6 +28,7 @@ from engine.services.context import Channels, Context
 from engine.services.envelopes import envelopes
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 LEASE = timedelta(seconds=60)
 """Longer than any channel's own timeout, so that nobody takes over a message that is being sent."""
@@ -37,10 +40,10 @@ SENT_KIND = {MessageKind.PAGE: Kind.PAGE_SENT, MessageKind.QUESTION: Kind.PAGE_S
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What came of one try: a receipt or an error."""
+    """What came of one try: a receipt or an error. `shown`: the incident as the message told it."""
 
     claimed: Claimed
-    shown_version: int
+    shown: Incident
     receipt: Receipt | None = None
     error: DeliveryError | None = None
 
@@ -61,6 +64,7 @@ class Sender:
         self._recorder: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._sending: set[asyncio.Task[None]] = set()
+        self._busy = 0.0
 
     async def release_claims(self) -> int:
         """At start-up, on a database that this process alone uses."""
@@ -73,14 +77,25 @@ class Sender:
             await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
             return 1
         now = self._context.clock.now()
-        channels, parcels = await self._context.database.write(
-            lambda connection: claim(connection, self._context, self._who, now, room)
-        )
+        channels, parcels = await self._transact(lambda c: claim(c, self._context, self._who, now, room))
         for parcel in parcels:
             task = asyncio.create_task(self._send(parcel, channels))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
         return len(parcels)
+
+    async def _transact(self, work: Work[T]) -> T:
+        time = asyncio.get_running_loop().time
+        begun = time()
+        try:
+            return await self._context.database.write(work)
+        finally:
+            self._busy += time() - begun
+
+    def take_busy(self) -> float:
+        """Seconds in the database since this was last asked."""
+        busy, self._busy = self._busy, 0.0
+        return busy
 
     async def settled(self) -> None:
         """Waits until all that is being sent has been recorded."""
@@ -103,19 +118,19 @@ class Sender:
             self._recorder = asyncio.create_task(self._record())
 
     async def _try(self, parcel: Parcel, channels: Channels) -> Result:
-        claimed, version = parcel.claimed, parcel.envelope.incident.version
+        claimed, shown = parcel.claimed, parcel.envelope.incident
         try:
             channel = channels[claimed.delivery.message.channel]
             receipt = await channel.send(parcel.envelope)
         except DeliveryError as error:
-            return Result(claimed=claimed, shown_version=version, error=error)
+            return Result(claimed=claimed, shown=shown, error=error)
         except TocsinError as error:
-            return Result(claimed=claimed, shown_version=version, error=DeliveryError(str(error), permanent=True))
+            return Result(claimed=claimed, shown=shown, error=DeliveryError(str(error), permanent=True))
         except Exception as error:  # the edge of the loop: a channel that breaks is a failed try, never a lost page
             log.exception("delivery.channel_broke", channel=claimed.delivery.message.channel)
             sentence = f"the channel broke with {type(error).__name__}"
-            return Result(claimed=claimed, shown_version=version, error=DeliveryError(sentence, ambiguous=True))
-        return Result(claimed=claimed, shown_version=version, receipt=receipt)
+            return Result(claimed=claimed, shown=shown, error=DeliveryError(sentence, ambiguous=True))
+        return Result(claimed=claimed, shown=shown, receipt=receipt)
 
     async def _record(self) -> None:
         """All results that wait share a transaction. While the database can't take them they are kept."""
@@ -142,7 +157,7 @@ class Sender:
 
     async def _write(self, results: Sequence[Result]) -> None:
         now, jitter = self._context.clock.now(), random.random()  # noqa: S311 - spreads retries, guards nothing
-        await self._context.database.write(lambda c: record(c, self._context, self._who, results, now, jitter))
+        await self._transact(lambda c: record(c, self._context, self._who, results, now, jitter))
         for result in results:
             _log(result)
 
@@ -237,33 +252,42 @@ def record(
 def _settle(
     connection: Connection, result: Result, incident: Incident, who: str, now: datetime, jitter: float
 ) -> Event | None:
-    """Writes one outcome; returns its line for the timeline, if it has one."""
-    claimed, message = result.claimed, result.claimed.delivery.message
+    """Writes one outcome; returns its line for the timeline, if it has one. Where the lease ran out and the message is
+    somebody else's now, its outcome is theirs to tell."""
+    columns, event = _outcome(result, incident, now, jitter)
+    return event if outbox.record(connection, result.claimed, who, columns) else None
+
+
+def _outcome(
+    result: Result, incident: Incident, now: datetime, jitter: float
+) -> tuple[dict[str, object], Event | None]:
+    """What the try comes to: the message's columns and the line. An update has no line."""
+    claimed = result.claimed
     if result.receipt is not None:
         columns = _sent(result, incident, now)
-        if not outbox.record(connection, claimed, who, columns) or claimed.update:
-            return None
-        reason = f"{message.channel} took it" + (" (repeated)" if claimed.maybe_sent else "")
-        kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
-        return _event(kind, claimed, reason, reference=result.receipt.reference, repeated=claimed.maybe_sent)
+        return columns, None if claimed.update else _arrived(claimed, result.receipt)
     if claimed.update:
-        outbox.record(connection, claimed, who, _update_failed(result, now, jitter))
-        return None
+        return _update_failed(result, now, jitter), None
     unwanted = why_unwanted(claimed, incident)
     if unwanted:
-        outbox.record(connection, claimed, who, {"state": MessageState.CANCELLED.value, "error": unwanted})
-        return _event(Kind.PAGE_CANCELLED, claimed, unwanted)
-    return _failed(connection, result, who, now, jitter)
+        columns = {"state": MessageState.CANCELLED.value, "error": unwanted}
+        return columns, _event(Kind.PAGE_CANCELLED, claimed, unwanted)
+    return _failed(result, now, jitter)
+
+
+def _arrived(claimed: Claimed, receipt: Receipt) -> Event:
+    message = claimed.delivery.message
+    reason = f"{message.channel} took it" + (" (repeated)" if claimed.maybe_sent else "")
+    kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
+    return _event(kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent)
 
 
 def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object]:
-    """A message that was rendered before the incident changed is brought up to date at once."""
+    """A message that tells what has changed meanwhile, an update no less than a first one, is brought up to date at
+    once. Receipts change nothing that it tells, so the version would say too much."""
     receipt = result.receipt
-    stale = incident.version != result.shown_version and incident.updated_at > result.claimed.delivery.created_at
-    columns: dict[str, object] = {
-        "shown_version": result.shown_version,
-        "update_at": now if stale and not result.claimed.update else None,
-    }
+    stale = result.claimed.updatable and incident.updated_at > result.shown.updated_at
+    columns: dict[str, object] = {"shown_version": result.shown.version, "update_at": now if stale else None}
     if result.claimed.update or receipt is None:
         return columns
     return columns | {
@@ -283,27 +307,27 @@ def _update_failed(result: Result, now: datetime, jitter: float) -> dict[str, ob
     return {"update_at": next_try(3, now, deadline, jitter, error.retry_after), "error": str(error)}
 
 
-def _failed(connection: Connection, result: Result, who: str, now: datetime, jitter: float) -> Event:
+def _failed(result: Result, now: datetime, jitter: float) -> tuple[dict[str, object], Event]:
     claimed, error = result.claimed, result.error or DeliveryError("unknown")
     deadline = claimed.delivery.message.deadline_at or claimed.delivery.created_at + outbox.KEEP_TRYING
     again = (
         None if error.permanent else next_try(claimed.delivery.attempts + 1, now, deadline, jitter, error.retry_after)
     )
-    if again is not None:
-        columns = {
-            "state": MessageState.PENDING.value,
-            "next_at": again,
-            "error": str(error),
-            "maybe_sent": claimed.maybe_sent or error.ambiguous,
-        }
-        outbox.record(connection, claimed, who, columns)
-        wait = round((again - now).total_seconds(), 1)
-        return _event(
-            Kind.PAGE_RETRIED, claimed, f"{error}; again in {wait} s", error=str(error), ambiguous=error.ambiguous
-        )
-    outbox.record(connection, claimed, who, {"state": MessageState.FAILED.value, "error": str(error)})
-    why = str(error) if error.permanent else f"{error}; the time for it is spent"
-    return _event(Kind.PAGE_FAILED, claimed, why, error=str(error), permanent=error.permanent)
+    if again is None:
+        why = str(error) if error.permanent else f"{error}; the time for it is spent"
+        event = _event(Kind.PAGE_FAILED, claimed, why, error=str(error), permanent=error.permanent)
+        return {"state": MessageState.FAILED.value, "error": str(error)}, event
+    wait = round((again - now).total_seconds(), 1)
+    event = _event(
+        Kind.PAGE_RETRIED, claimed, f"{error}; again in {wait} s", error=str(error), ambiguous=error.ambiguous
+    )
+    columns = {
+        "state": MessageState.PENDING.value,
+        "next_at": again,
+        "error": str(error),
+        "maybe_sent": claimed.maybe_sent or error.ambiguous,
+    }
+    return columns, event
 
 
 def _go_on(connection: Connection, context: Context, lost: Sequence[Result], now: datetime) -> None:

@@ -11,7 +11,6 @@ from itertools import chain
 import structlog
 from sqlalchemy import Connection
 
-from engine.core.draft import Case
 from engine.core.errors import Overloaded
 from engine.core.intake import AlertAction, Opening, Placed, most_urgent, open_incident, place, take
 from engine.core.model import Actor, Alert, AlertStatus, Incident, Priority, incident_ref
@@ -239,8 +238,7 @@ class Rounds:
             playbook_reason=why,
         )
         decision = open_incident(config, placed, opening, hastened(found, playbook))
-        case = Case(incident=decision.incident, config=config, reachable=opening.reachable)
-        self.ledger.open(case, decision, [one.alert for one in placed])
+        self.ledger.open(decision, [one.alert for one in placed])
         for place_in_group, arrival in enumerate(group):
             action = AlertAction.OPENED if place_in_group == 0 else AlertAction.JOINED
             fingerprint = arrival.placed.alert.fingerprint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from engine.core.errors import DeliveryError
@@ -60,9 +62,9 @@ class Metrics:
         for late in tick.lateness:
             self.lateness.observe(late.total_seconds())
 
-    def counted(self, channel: Channel) -> Channel:
-        """The same channel, its sends counted."""
-        return CountedChannel(channel, self.sends)
+    def counted(self, channels: Mapping[str, Channel]) -> dict[str, Channel]:
+        """The same channels, their sends counted."""
+        return {name: CountedChannel(channel, self.sends) for name, channel in channels.items()}
 
 
 class CountedChannel:

@@ -18,7 +18,6 @@ from engine.services.context import Context
 from engine.services.envelopes import people
 from engine.services.playbooks import read_document
 
-
 FROZEN_ZONE = "UTC"
 """A frozen report is kept in this zone; for a reader elsewhere it is made anew from the record as it stood."""
 

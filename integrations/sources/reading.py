@@ -15,6 +15,7 @@ import msgspec
 
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, Link
+from engine.core.texts import clean
 from engine.ports import Fault, Parsed
 
 TITLE = 300
@@ -46,9 +47,6 @@ BOM = b"\xef\xbb\xbf"
 SURROGATE_ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
-UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""PostgreSQL holds no NUL, UTF-8 no lone surrogate, and a terminal obeys the other control characters."""
-
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 
 T = TypeVar("T")
@@ -107,13 +105,6 @@ def text(value: object, limit: int) -> str:
     else:
         shown = clean(msgspec.json.encode(value).decode())
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def clean(value: str) -> str:
-    """Every character that can't be stored or would drive a terminal becomes U+FFFD; tabs and line ends stay."""
-    if value.isprintable():
-        return value
-    return UNSTORABLE.sub("\ufffd", value.replace("\r\n", "\n"))
 
 
 def line(value: object, limit: int) -> str:

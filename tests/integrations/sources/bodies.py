@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from engine.core.model import Alert
+from engine.core.texts import UNSTORABLE
 from engine.ports import Request
 from integrations.sources import reading
 
@@ -34,7 +35,7 @@ def assert_fit_for_use(alert: Alert) -> None:
     shown = [alert.fingerprint, alert.title, alert.summary, alert.group, alert.service or "", *sum(pairs, ())]
     for text in shown:
         assert isinstance(text, str)
-        assert not reading.UNSTORABLE.search(text)
+        assert not UNSTORABLE.search(text)
         assert len(text) <= reading.SUMMARY
     assert len(alert.title) <= reading.TITLE
     assert len(alert.labels) <= reading.MOST_LABELS
