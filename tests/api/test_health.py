@@ -120,7 +120,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 async def test_sends_are_counted_by_what_came_of_them() -> None:
     metrics, channel = Metrics(), FakeChannel()
-    counted = metrics.counted(channel)
+    counted = metrics.counted({channel.name: channel})[channel.name]
     assert (await counted.send(PAGE)).reference == PAGE.id
     channel.error = DeliveryError("the address is gone", permanent=True)
     with pytest.raises(DeliveryError):
