@@ -16,8 +16,8 @@ from engine.config.difference import Change, difference, digest
 from engine.config.settings import read_settings
 from engine.config.stored import to_document
 from engine.core.errors import ConfigError, Finding
-from engine.core.paging import LOG, ways
 from engine.core.policy import Config
+from engine.core.reach import LOG, ways
 from engine.report.words import count
 from engine.services import configs
 from engine.services.configs import Applied

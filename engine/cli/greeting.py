@@ -15,8 +15,8 @@ import engine
 from engine.bootstrap import Application
 from engine.cli.integrations import webhook_address
 from engine.cli.screen import facts, say
-from engine.core.paging import LOG
 from engine.core.policy import Config, Revision
+from engine.core.reach import LOG
 from engine.services.context import Channels
 
 FIRST_SOURCE = "alertmanager"

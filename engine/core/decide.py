@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,12 +25,13 @@ from engine.core.commands import (
 )
 from engine.core.draft import Case, Decision, Draft, Tickmark, unchanged
 from engine.core.errors import NotFound, Refusal
-from engine.core.escalation import plan, response_due, spell
+from engine.core.escalation import response_due, spell
 from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
 from engine.core.lifecycle import close_quietly, enter, next_state
-from engine.core.model import ActionItem, Actor, Classification, MessageKind, Priority, State, TimerKind
-from engine.core.paging import numbers, page_level, tell, tell_queue
-from engine.core.policy import Hours
+from engine.core.model import ActionItem, Actor, MessageKind, State
+from engine.core.notices import tell
+from engine.core.paging import numbers, page_level
+from engine.core.priority import set_priority
 from engine.core.timeline import Kind, format_time
 
 
@@ -220,39 +220,6 @@ def _merge(draft: Draft, command: Merge, actor: Actor, state: State) -> Decision
     raise Refusal("merge_needs_target", "A merge is decided over both incidents; use merge().")
 
 
-def merge(case: Case, target: Case, command: Merge, actor: Actor, now: datetime) -> tuple[Decision, Decision]:
-    """The decisions for the incident that ends and for the one that goes on. The target takes the higher priority, and
-    the commander where it has none."""
-    if case.incident.id == target.incident.id:
-        raise Refusal("merge_into_itself", f"{case.incident.ref} can't be merged into itself.")
-    if not target.incident.state.active:
-        raise Refusal(
-            "target_not_active", f"{target.incident.ref} is {target.incident.state}; merge into an active incident."
-        )
-    draft, onto = Draft(case, now), Draft(target, now)
-    state = next_state(draft, command, actor)
-    reason = command.reason or "the same problem"
-    draft.record(Kind.MERGED, actor, reason, into=target.incident.ref)
-    enter(draft, state, actor, reason)
-    draft.change(merged_into=target.incident.id, closed_at=now, lease_until=None, lease_asked_at=None, hold_until=None)
-    draft.stop(ENDS_PAGING, f"merged into {target.incident.ref}")
-    onto.record(Kind.ABSORBED, actor, reason, merged=case.incident.ref, alerts_firing=case.firing)
-    if onto.incident.commander is None and case.incident.commander:
-        onto.change(commander=case.incident.commander)
-        onto.record(Kind.ASSIGNED, actor, f"comes with {case.incident.ref}", to=case.incident.commander)
-    if case.incident.priority.above(target.incident.priority):
-        set_priority(onto, case.incident.priority, actor, f"{case.incident.ref} was {case.incident.priority}")
-    _inherit(onto, case.incident.classification)
-    return draft.decision(f"{case.incident.ref} is merged into {target.incident.ref}."), onto.decision("absorbed")
-
-
-def _inherit(onto: Draft, found: Classification) -> None:
-    """The alerts that move have been judged: the next repeat of one must not pass for news."""
-    own = onto.incident.classification
-    if found.priority.above(own.priority):
-        onto.change(classification=replace(found, page=own.page, respond_within=own.respond_within))
-
-
 def _reprioritize(draft: Draft, command: Reprioritize, actor: Actor, state: State) -> Decision:
     before = draft.incident.priority
     draft.change(priority_confirmed=True)
@@ -264,69 +231,6 @@ def _reprioritize(draft: Draft, command: Reprioritize, actor: Actor, state: Stat
     set_priority(draft, command.priority, actor, command.reason)
     _renew(draft, actor)
     return draft.decision(f"{draft.incident.ref} is {command.priority} now (was {before}); the timers follow.")
-
-
-def set_priority(
-    draft: Draft, priority: Priority, actor: Actor, reason: str, found: Classification | None = None
-) -> None:
-    """A raise pages level 1 at once and counts the new row from now, but makes no level later than it was. A lowering
-    counts the lower row from the opening. `found`: what the rules say, where they and not a person ask for it."""
-    incident = draft.incident
-    raised = priority.above(incident.priority)
-    draft.record(Kind.REPRIORITIZED, actor, reason, **{"from": incident.priority.value, "to": priority.value})
-    if raised:
-        draft.change(level_caps=_caps(draft), priority=priority, counted_from=draft.now)
-        draft.change(classification=replace(found or incident.classification, page=True))
-        _raise(draft, actor, reason)
-        return
-    start_of_count = incident.reopened_at or incident.opened_at
-    by_raise = incident.cycle_started_at == incident.counted_from
-    draft.change(
-        level_caps={},
-        priority=priority,
-        counted_from=start_of_count,
-        cycle_started_at=start_of_count if by_raise else incident.cycle_started_at,
-    )
-
-
-def _caps(draft: Draft) -> dict[int, datetime]:
-    """By level, when it would be paged (level 1: when the response is due) under the row in force so far, not held."""
-    case = replace(
-        draft.case, incident=replace(draft.incident, hold_until=None), fired=draft.case.fired | draft.fired.keys()
-    )
-    first = numbers(draft)[:1]
-    caps: dict[int, datetime] = {}
-    for timer in plan(case, draft.now):
-        if timer.kind is TimerKind.PAGE and timer.level not in first:
-            caps[timer.level] = timer.due_at
-        elif timer.kind is TimerKind.RESPONSE and timer.level in first and timer.due_at > draft.now:
-            caps[1] = timer.due_at
-    return caps
-
-
-def _raise(draft: Draft, actor: Actor, reason: str) -> None:
-    """An acknowledgement covers what was seen: a raise by somebody else than the owner has to be seen anew."""
-    incident = draft.incident
-    why = f"raised to {incident.priority}: {reason}"
-    if incident.acknowledged_by == actor.id:
-        _page_first(draft, why)
-        return
-    cap = incident.level_caps.get(1)
-    if incident.acknowledged_by:
-        draft.record(Kind.UNACKNOWLEDGED, actor, why, owner=incident.acknowledged_by)
-    new_cycle(draft)
-    if cap:
-        draft.change(level_caps={**draft.incident.level_caps, 1: cap})
-    start(draft, why)
-
-
-def _page_first(draft: Draft, why: str) -> None:
-    """Level 1, without another cycle: the owner stays on it."""
-    if draft.ladder.hours is Hours.BUSINESS:
-        tell_queue(draft, why)
-        return
-    for number in numbers(draft)[:1]:
-        page_level(draft, number, why)
 
 
 def _assign(draft: Draft, command: Assign, actor: Actor, state: State) -> Decision:

@@ -11,7 +11,8 @@ from engine.core.escalation import LATE_AFTER, Due, plan, sort_due, spell
 from engine.core.hours import is_open
 from engine.core.lifecycle import close_quietly
 from engine.core.model import TIMER, Seat, Timer, TimerKind, TimerState, Until
-from engine.core.paging import ask_owner, numbers, page_level, reaches, tell, tell_queue
+from engine.core.notices import ask_owner, tell, tell_queue
+from engine.core.paging import numbers, page_level, reaches
 from engine.core.policy import Hours
 from engine.core.timeline import Kind, format_time
 

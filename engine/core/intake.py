@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from engine.core.classify import classify, tightened
-from engine.core.decide import end_service, set_priority
+from engine.core.decide import end_service
 from engine.core.draft import Case, Decision, Draft, unchanged
 from engine.core.firing import start
 from engine.core.matchers import all_match
 from engine.core.model import ENGINE, Actor, Alert, AlertStatus, Classification, Incident, Priority, State, incident_ref
-from engine.core.paging import post_cards, tell
+from engine.core.notices import post_cards, tell
 from engine.core.policy import Clearing, Config
+from engine.core.priority import set_priority
 from engine.core.timeline import Kind
 
 KEY_LENGTH = 500

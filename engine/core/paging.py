@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from engine.core.draft import Draft
 from engine.core.escalation import page_key, response_due
 from engine.core.model import (
     ENGINE,
-    Delivery,
-    Incident,
     Message,
     MessageKind,
-    MessageState,
     Seat,
     TimerState,
     Until,
 )
-from engine.core.policy import Config, Level, Step
+from engine.core.notices import tell_queue
+from engine.core.policy import Level, Step
+from engine.core.reach import first_ways, ways
 from engine.core.timeline import Kind, format_time
-
-LOG = "log"
-"""The kind of channel that needs nothing configured."""
-
-
-def ways(config: Config, level: Level, contact: str, reachable: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """(channel, address) in the order of use: the level's own channels, then the contact's others as a last resort.
-
-    On a machine where no channel but the log can send, the log is the way. Empty: the contact can't be reached.
-    """
-    known = config.contacts.get(contact)
-    reach = known.reach if known else {}
-    logs = frozenset(name for name, channel in config.channels.items() if channel.kind == LOG)
-    if reachable <= logs:
-        return tuple((name, contact) for name in sorted(reachable))
-    usual = [name for name in level.reached_by if name in reach and name in reachable]
-    others = [name for name in reach if name in reachable and name not in usual]
-    return tuple((name, reach[name]) for name in (*usual, *others))
-
-
-def first_ways(level: Level, found: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Those to use at once: all of the level's own channels, or just the next one where they go one after another."""
-    if not level.together:
-        return tuple(found[:1])
-    own = tuple(way for way in found if way[0] in level.reached_by)
-    return own or tuple(found[:1])
 
 
 def find_step(draft: Draft, number: int) -> tuple[Step, Level, bool] | None:
@@ -83,8 +55,8 @@ def _page_any(draft: Draft, found: tuple[Step, Level, bool], seats: Sequence[Sea
     step, level, first = found
     spare = [seat for seat in Seat if seat not in seats]
     instead = f"{reason}; {_unreachable(draft, level, seats)}"
-    paged = _page_seats(draft, step, level, seats, reason, first=first) or (
-        bool(spare) and _page_seats(draft, step, level, spare, instead, first=first)
+    paged = page_seats(draft, step, level, seats, reason, first=first) or (
+        bool(spare) and page_seats(draft, step, level, spare, instead, first=first)
     )
     if paged:
         draft.change(level=max(draft.incident.level, level.number))
@@ -119,7 +91,7 @@ def seat_of(level: Level, seat: Seat) -> str | None:
     return level.primary if seat is Seat.PRIMARY else level.secondary
 
 
-def _page_seats(draft: Draft, step: Step, level: Level, seats: Sequence[Seat], reason: str, *, first: bool) -> bool:
+def page_seats(draft: Draft, step: Step, level: Level, seats: Sequence[Seat], reason: str, *, first: bool) -> bool:
     """True when at least one of them has a way."""
     paged = False
     for seat in seats:
@@ -189,165 +161,3 @@ def _respond_by(draft: Draft, step: Step, *, first: bool) -> datetime | None:
         due = response_due(draft.incident, draft.ladder, draft.case.config.business_hours)
         return due if due > draft.now else None
     return draft.now + step.respond_within if step.respond_within else None
-
-
-def after_failure(draft: Draft, failed: Delivery, siblings: Sequence[Delivery]) -> None:
-    """A page's message has failed for good: the next channel, else the next person, else the next level.
-
-    `siblings`: all pages of this incident since its cycle started, the failed one among them.
-    """
-    message = failed.message
-    same_page = [other for other in siblings if other.message.page == message.page]
-    if any(other.state in _HOPEFUL for other in same_page if other.id != failed.id):
-        return
-    found = find_step(draft, message.level)
-    if found is None or message.contact is None:
-        pass_on(draft, message.level, f"every channel to {draft.person(message.contact)} failed: {failed.error}")
-        return
-    step, level, first = found
-    used = {message.channel, *(other.message.channel for other in same_page)}
-    left = [way for way in ways(draft.case.config, level, message.contact, draft.case.reachable) if way[0] not in used]
-    if left:
-        reason = f"{message.channel} failed for {draft.person(message.contact)} ({failed.error}); next channel"
-        _next_channel(draft, message, left[0], reason)
-        return
-    _next_person(draft, step, level, failed, siblings, first=first)
-
-
-_HOPEFUL = (MessageState.PENDING, MessageState.CLAIMED, MessageState.SENT)
-
-
-def _next_channel(draft: Draft, message: Message, way: tuple[str, str], reason: str) -> None:
-    deadline = draft.now + draft.ladder.deliver_within
-    channel, address = way
-    draft.messages.append(
-        Message(
-            kind=MessageKind.PAGE,
-            channel=channel,
-            address=address,
-            contact=message.contact,
-            page=message.page,
-            level=message.level,
-            level_title=message.level_title,
-            seat=message.seat,
-            until=message.until,
-            respond_by=message.respond_by,
-            deadline_at=deadline,
-            reason=reason,
-        )
-    )
-    draft.record(
-        Kind.PAGE_DECIDED,
-        ENGINE,
-        reason,
-        page=message.page,
-        contact=message.contact,
-        seat=message.seat.value if message.seat else None,
-        level=message.level,
-        level_title=message.level_title,
-        channels=[channel],
-    )
-
-
-def _next_person(
-    draft: Draft, step: Step, level: Level, failed: Delivery, siblings: Sequence[Delivery], *, first: bool
-) -> None:
-    began = min((other.created_at for other in siblings if other.message.page == failed.message.page), default=None)
-    since = [other for other in siblings if other.created_at >= (began or failed.created_at)]
-    tried = {failed.message.seat, *(other.message.seat for other in siblings if other.message.level == level.number)}
-    hopeful = [other.message for other in since if other.state in _HOPEFUL]
-    if any(other.level == level.number and other.seat is not failed.message.seat for other in hopeful):
-        return
-    why = f"every channel to {draft.person(failed.message.contact)} failed: {failed.error}"
-    spare = [seat for seat in Seat if seat not in tried]
-    if spare and _page_seats(draft, step, level, spare, f"{why}; next person", first=first):
-        return
-    if not any(other.level > level.number for other in hopeful):
-        pass_on(draft, level.number, why)
-
-
-def ask_owner(draft: Draft, owner: str, reason: str) -> bool:
-    """Asks the one who acknowledged for a sign of life, on every channel. False when there is no way to."""
-    levels = sorted(draft.case.config.levels.values(), key=lambda level: level.number)
-    home = next((level for level in levels if owner in (level.primary, level.secondary)), levels[0])
-    found = first_ways(home, ways(draft.case.config, home, owner, draft.case.reachable))
-    for channel, address in found:
-        draft.messages.append(
-            Message(
-                kind=MessageKind.QUESTION,
-                channel=channel,
-                address=address,
-                contact=owner,
-                level=home.number,
-                level_title=home.title,
-                until=Until.RESOLVED,
-                respond_by=draft.now + draft.case.policy.lease_answer_within,
-                deadline_at=draft.now + draft.case.policy.lease_answer_within,
-                reason=reason,
-            )
-        )
-    return bool(found)
-
-
-def tell_queue(draft: Draft, reason: str) -> None:
-    """A notice to the operations queue. Wakes nobody. Without a working channel to it that is on record."""
-    queues = [queue for queue in draft.case.config.queue if queue.channel in draft.case.reachable]
-    for queue in queues:
-        message = Message(kind=MessageKind.NOTICE, channel=queue.channel, address=queue.address, reason=reason)
-        draft.messages.append(message)
-    if not queues:
-        draft.record(Kind.LEVEL_UNREACHABLE, ENGINE, f"no working channel to the operations queue ({reason})")
-
-
-def tell(draft: Draft, contact: str, reason: str) -> None:
-    """A notice to one person, on the first way that works."""
-    levels = sorted(draft.case.config.levels.values(), key=lambda level: level.number)
-    for channel, address in ways(draft.case.config, levels[0], contact, draft.case.reachable)[:1]:
-        draft.messages.append(
-            Message(kind=MessageKind.NOTICE, channel=channel, address=address, contact=contact, reason=reason)
-        )
-
-
-def post_cards(draft: Draft) -> None:
-    """One card per incident in each team channel, brought up to date in place from then on."""
-    for card in draft.case.config.cards:
-        if card.channel in draft.case.reachable:
-            draft.messages.append(
-                Message(kind=MessageKind.CARD, channel=card.channel, address=card.address, reason="the incident's card")
-            )
-
-
-def headline(
-    incident: Incident, message: Message, zone: str, *, repeated: bool = False, late: timedelta | None = None
-) -> str:
-    """Made for a lock screen: priority, what, by when, who the reader is in the ladder."""
-    parts = [f"{incident.priority} {_shorten(incident.title, 70)}"]
-    if repeated:
-        parts.insert(0, "(repeated)")
-    if message.kind is MessageKind.QUESTION:
-        parts.append("still on it?")
-    if message.respond_by:
-        parts.append(f"answer by {_clock(message.respond_by, incident.cycle_started_at, ZoneInfo(zone))}")
-    if message.seat:
-        parts.append(f"you are {message.seat}, {message.level_title} (level {message.level})")
-    if late:
-        parts.append(f"late by {max(1, round(late.total_seconds() / 60))} min")
-    parts.append(incident.ref)
-    return " · ".join(parts)
-
-
-def _clock(at: datetime, today: datetime, zone: ZoneInfo) -> str:
-    """`03:35 CET`; on another day than `today` with the date."""
-    local = at.astimezone(zone)
-    date = "" if local.date() == today.astimezone(zone).date() else f"{local:%a} {local.day} {local:%b} "
-    return f"{date}{local:%H:%M %Z}"
-
-
-def standing(incident: Incident, how: str) -> str:
-    """The first line of a message that asks nothing of its reader any more."""
-    return f"{incident.priority} {_shorten(incident.title, 70)} · {how} · {incident.ref}"
-
-
-def _shorten(text: str, limit: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from engine.core.errors import NotFound, Refusal
-from engine.core.paging import LOG
 from engine.core.playbook import Playbook
 from engine.core.policy import Config, Revision
+from engine.core.reach import LOG
 from engine.db import records
 from engine.db.database import Database
 from engine.ports import Channel, Clock

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from engine.core.draft import Draft
 from engine.core.errors import DeliveryError, Overloaded, TocsinError
+from engine.core.fallback import after_failure
 from engine.core.model import ENGINE, Delivery, Event, Incident, MessageKind, MessageState, Until, incident_ref
-from engine.core.paging import after_failure
 from engine.core.retry import next_try
 from engine.core.timeline import Kind
 from engine.db import incidents, outbox

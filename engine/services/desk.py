@@ -9,9 +9,10 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.core.commands import Command, Merge
-from engine.core.decide import decide, merge
+from engine.core.decide import decide
 from engine.core.draft import Decision
 from engine.core.errors import NotFound, Overloaded, Refusal
+from engine.core.merging import merge
 from engine.core.model import Actor, ActorKind, Incident, State, incident_id, incident_ref
 from engine.core.policy import Config
 from engine.db import incidents

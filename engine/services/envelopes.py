@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from engine.core.draft import Case
 from engine.core.escalation import LATE_AFTER, page_due, plan
+from engine.core.headline import headline, standing
 from engine.core.model import (
     AlertStatus,
     Delivery,
@@ -21,7 +22,6 @@ from engine.core.model import (
     TimerKind,
     TimerState,
 )
-from engine.core.paging import headline, standing
 from engine.core.policy import Config
 from engine.db import incidents, outbox, timers
 from engine.db.outbox import Claimed

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.core.decide import decide, merge
+from engine.core.decide import decide
 from engine.core.errors import NotFound, Refusal
+from engine.core.merging import merge
 from engine.core.model import MessageKind, PlaybookStep, Priority, Role, State, TimerKind, Until
 from engine.core.timeline import Kind
 from tests.core.cases import (

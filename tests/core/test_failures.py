@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from engine.core.draft import Draft
+from engine.core.fallback import after_failure
 from engine.core.model import Delivery, Message, MessageKind, MessageState, Priority, Seat, Until
-from engine.core.paging import after_failure
 from tests.core.cases import NOON, REACHABLE, case, incident, minutes, pages
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from engine.core.decide import merge
 from engine.core.intake import (
     KEY_LENGTH,
     AlertAction,
@@ -19,6 +18,7 @@ from engine.core.intake import (
     take,
 )
 from engine.core.matchers import Matcher
+from engine.core.merging import merge
 from engine.core.model import ENGINE, AlertStatus, MessageKind, Priority, State
 from engine.core.policy import Clearing, Route
 from engine.core.timeline import Kind

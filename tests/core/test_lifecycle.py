@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from engine.core.decide import decide, merge
+from engine.core.decide import decide
 from engine.core.draft import Decision
 from engine.core.errors import Forbidden, Refusal
 from engine.core.lifecycle import TRANSITIONS
+from engine.core.merging import merge
 from engine.core.model import ActionItem, Incident, PlaybookStep, Priority, Role, State
 from engine.core.timeline import Kind
 from tests.core.cases import LEAD, NOON, SENIOR, acknowledged, case, command, incident, kinds, line, person

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from engine.core.draft import Draft
+from engine.core.headline import headline
 from engine.core.model import Message, MessageKind, Seat, State, Until
-from engine.core.paging import ask_owner, first_ways, headline, page_level, tell_queue, ways
+from engine.core.notices import ask_owner, tell_queue
+from engine.core.paging import page_level
 from engine.core.policy import Config
+from engine.core.reach import first_ways, ways
 from engine.core.timeline import Kind
 from tests.core.cases import CONFIG, NOON, REACHABLE, case, changed, incident, minutes, pages
 

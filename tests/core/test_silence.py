@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from engine.core.draft import Draft
 from engine.core.errors import Refusal
 from engine.core.escalation import Changes, plan, reconcile, silent
+from engine.core.fallback import after_failure
 from engine.core.model import Delivery, MessageKind, MessageState, Priority, State, Timer, TimerKind, Until
-from engine.core.paging import after_failure
 from engine.core.policy import Step
 from engine.core.timeline import Kind, verify
 from tests.core.cases import CONFIG, LEAD, MANAGER, REACHABLE, SENIOR, alert, changed, cleared, minutes
