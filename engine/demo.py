@@ -24,7 +24,7 @@ from rich.markup import escape
 from engine.bootstrap import Application, application, shipped_config
 from engine.clock import sleep, unix_time
 from engine.config.settings import Settings
-from engine.core.escalation import spell
+from engine.core.spans import spell
 from engine.core.timeline import Kind
 from engine.listen import listening
 from engine.report.render import Format

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from engine.config.load import load
 from engine.config.registry import Registry
 from engine.core.errors import ConfigError, Finding
-from engine.core.policy import Config, SecretRef, Span
+from engine.core.policy import Config, SecretRef
+from engine.core.spans import Span
 
 FILE = "tocsin.yaml"
 BASE = """\

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from engine.core.model import Priority, State
-from engine.core.policy import Zone
+from engine.core.spans import Zone
 from engine.core.texts import clean
 from engine.report.render import Format
 from engine.services.reading import LARGEST_PAGE, PAGE

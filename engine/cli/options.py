@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from engine.core.policy import read_span
+from engine.core.spans import read_span
 
 LOCALTIME = Path("/etc/localtime")
 ZONES = "zoneinfo/"

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from engine.api.views import IncidentSummary
 from engine.cli.screen import plain, say, stamp, table
-from engine.core.escalation import spell
 from engine.core.model import MessageKind
+from engine.core.spans import spell
 from engine.core.timeline import Kind
 from engine.report.words import kind_title
 from engine.services.rehearsal import Line, Rehearsed

@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from engine.config.document import Flaw, Steps, shorten
-from engine.core.policy import format_span
 from engine.core.secrecy import looks_secret
+from engine.core.spans import format_span
 
 TIMEDELTA_PART = re.compile(r"(days|seconds)=(\d+)")
 PRIVATE = ("integrations", "channels")

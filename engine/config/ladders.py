@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from engine.config.document import Flaw, Steps
 from engine.core.model import Priority, Until
-from engine.core.policy import Config, Hours, Ladder, Level, Step, format_span
+from engine.core.policy import Config, Hours, Ladder, Level, Step
+from engine.core.spans import format_span
 
 
 def check_people(config: Config) -> Iterator[Flaw]:

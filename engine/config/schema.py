@@ -13,7 +13,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from engine.core.policy import Config, format_span
+from engine.core.policy import Config
+from engine.core.spans import format_span
 
 
 class ConfigSchema(GenerateJsonSchema):

@@ -25,13 +25,14 @@ from engine.core.commands import (
 )
 from engine.core.draft import Case, Decision, Draft, Tickmark, unchanged
 from engine.core.errors import NotFound, Refusal
-from engine.core.escalation import response_due, spell
+from engine.core.escalation import response_due
 from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
 from engine.core.lifecycle import close_quietly, enter, next_state
 from engine.core.model import ActionItem, Actor, MessageKind, State
 from engine.core.notices import tell
 from engine.core.paging import numbers, page_level
 from engine.core.priority import set_priority
+from engine.core.spans import spell
 from engine.core.timeline import Kind, format_time
 
 
@@ -259,14 +260,13 @@ def _escalate(draft: Draft, command: Escalate, actor: Actor, state: State) -> De
     incident = draft.incident
     if command.seen_level is not None and incident.level > command.seen_level:
         return unchanged(incident, "already_escalated", f"{incident.ref} has already reached level {incident.level}.")
-    ladder = numbers(draft) or sorted(level.number for level in draft.case.config.levels.values())
-    target = command.level or next((number for number in ladder if number > incident.level), None)
-    if target is None:
-        return unchanged(
-            incident, "top_level", f"{incident.ref} has reached level {incident.level}, the highest of its ladder."
-        )
-    if target not in ladder:
-        raise NotFound("level_unknown", f"The {incident.priority} ladder has no level {target}; it has {ladder}.")
+    levels = sorted(level.number for level in draft.case.config.levels.values())
+    higher = [number for number in (*numbers(draft), *levels) if number > incident.level]
+    if command.level is None and not higher:
+        return unchanged(incident, "top_level", f"{incident.ref} has reached level {incident.level}, the highest.")
+    target = command.level or higher[0]
+    if target not in levels:
+        raise NotFound("level_unknown", f"There is no level {target}; there are {levels}.")
     reason = command.reason or f"{actor.name or actor.id} asked for level {target}"
     draft.record(Kind.ESCALATED, actor, reason, level=target, late_s=0)
     page_level(draft, target, reason)

@@ -15,6 +15,7 @@ from engine.core.draft import Case
 from engine.core.hours import end_of_next_business_day, next_opening
 from engine.core.model import Incident, Priority, State, Timer, TimerKind, TimerState, Until
 from engine.core.policy import BusinessHours, Hours, Ladder, Level, Step
+from engine.core.spans import spell
 
 LATE_AFTER = timedelta(minutes=1)
 """A timer this late was missed, not merely slow: a lower level that was missed too is not paged on its own."""
@@ -164,19 +165,6 @@ def _counted(incident: Incident, step: Step, due: datetime, *, first: bool) -> s
     if incident.counted_from == incident.opened_at:
         return f"{spell(step.after)} after the opening"
     return f"{spell(step.after)} after the {'reopening' if incident.counted_from == incident.reopened_at else 'raise'}"
-
-
-TWO_MINUTES = 120
-
-
-def spell(span: timedelta) -> str:
-    """`90 s`, `5 min`, `2 h`, `1 h 30 min`, `3 d`."""
-    seconds = round(span.total_seconds())
-    if seconds < TWO_MINUTES and seconds % 60:
-        return f"{seconds} s"
-    days, rest = divmod(seconds, 86_400)
-    parts = ((days, "d"), (rest // 3600, "h"), (rest % 3600 // 60, "min"), (rest % 60 if not days else 0, "s"))
-    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount) or "0 min"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from engine.core.draft import Case, Decision, Draft
-from engine.core.escalation import LATE_AFTER, Due, plan, sort_due, spell
+from engine.core.escalation import LATE_AFTER, Due, plan, sort_due
 from engine.core.hours import is_open
 from engine.core.lifecycle import close_quietly
 from engine.core.model import TIMER, Seat, Timer, TimerKind, TimerState, Until
 from engine.core.notices import ask_owner, tell, tell_queue
 from engine.core.paging import numbers, page_level, reaches
 from engine.core.policy import Hours
+from engine.core.spans import spell
 from engine.core.timeline import Kind, format_time
 
 UNANSWERED = "nobody has acknowledged within the response time"
@@ -152,6 +153,7 @@ def new_cycle(draft: Draft) -> None:
         acknowledged_by=None,
         lease_until=None,
         lease_asked_at=None,
+        hold_until=None,
     )
 
 

@@ -15,7 +15,8 @@ from engine.core.classify import tightened
 from engine.core.matchers import all_match
 from engine.core.model import Classification, PlaybookStep, Priority
 from engine.core.phrases import Wording, wording
-from engine.core.policy import Model, Name, PlaybookRule, Playbooks, SpanAhead, Title
+from engine.core.policy import Model, Name, PlaybookRule, Playbooks, Title
+from engine.core.spans import SpanAhead
 
 Phase = Literal["detection", "assessment", "diagnosis", "resolution", "review"]
 

@@ -2,103 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
-    PlainSerializer,
     SecretStr,
-    WithJsonSchema,
     model_validator,
 )
 
 from engine.core.matchers import Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
+from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
 
-# Six digits are enough for centuries, and no sum of such spans leaves the calendar.
-SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
-SPAN_PATTERN = r"^(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?$"
-CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
-CALENDAR_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-NEXT_BUSINESS_DAY = "next_business_day"
-
-
-def read_span(value: object) -> object:
-    """`90s`, `15m`, `1h30m`, `2d`. A number without a unit is refused: nobody knows what 5 means at 3 am."""
-    if isinstance(value, timedelta):
-        return value
-    match = SPAN.fullmatch(value) if isinstance(value, str) and value else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a span of time; write it like 90s, 15m, 1h30m or 2d")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-def format_span(span: timedelta) -> str:
-    """The shortest text that `read_span` reads as the same span, to the second: `1h30m`."""
-    seconds = round(span.total_seconds())
-    parts = ((seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
-    return "".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"
-
-
-def check_ahead(span: timedelta) -> timedelta:
-    if not span:
-        raise ValueError("a span of nothing is no time at all; write it like 90s, 15m, 1h30m or 2d")
-    return span
-
-
-def read_clock_time(value: object) -> object:
-    """`09:00`. Without this a bare 9 would be nine seconds past midnight."""
-    if not isinstance(value, time) and not (isinstance(value, str) and CLOCK_TIME.fullmatch(value)):
-        raise ValueError(f"{value!r} is not a time of day; write it like 09:00 or 17:30")
-    return value
-
-
-def read_calendar_day(value: object) -> object:
-    """`2026-12-25`. Without this a bare number would be counted in seconds from 1970."""
-    if not isinstance(value, date) and not (isinstance(value, str) and CALENDAR_DAY.fullmatch(value)):
-        raise ValueError(f"{value!r} is not a day; write it like 2026-12-25")
-    return value
-
-
-def check_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, like "Europe"
-        raise ValueError(f"{name!r} is not a time zone; write it like Europe/Berlin or UTC") from error
-    return name
-
-
-SPAN_SCHEMA = {"type": "string", "pattern": SPAN_PATTERN, "minLength": 2, "examples": ["90s", "15m", "1h30m", "2d"]}
-Span = Annotated[
-    timedelta,
-    BeforeValidator(read_span),
-    PlainSerializer(format_span, return_type=str, when_used="json"),
-    WithJsonSchema(SPAN_SCHEMA),
-]
-SpanAhead = Annotated[Span, AfterValidator(check_ahead)]
-"""A span that is not nothing."""
-
-ClockTime = Annotated[
-    time,
-    BeforeValidator(read_clock_time),
-    PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$", "examples": ["09:00"]}),
-]
-CalendarDay = Annotated[date, BeforeValidator(read_calendar_day)]
-Zone = Annotated[str, AfterValidator(check_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=120)]
 Address = Annotated[str, Field(min_length=1, max_length=500)]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, literal_column, or_, select, update
 
 from engine.core.errors import Conflict
 from engine.core.model import OPEN_STATES, Event, Incident, RecordedAlert, RecordedEvent
@@ -16,6 +16,31 @@ from engine.db.rows import changed_columns, event_row, read_alert, read_event, r
 from engine.db.tables import alerts, events, incidents, key_aliases
 
 OPEN = tuple(state.value for state in OPEN_STATES)
+
+# Written once: on the way of every alert, building a statement costs five times what running it does.
+# SQLite has no row locks, and SQLAlchemy leaves them out there.
+IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+LOAD = select(incidents).where(incidents.c.id.in_(IDS)).order_by(incidents.c.id)
+LOCK = LOAD.with_for_update()
+HEADS = (
+    select(incidents.c.id, incidents.c.timeline_seq, incidents.c.timeline_hash)
+    .where(incidents.c.id.in_(IDS))
+    .order_by(incidents.c.id)
+    .with_for_update()
+)
+CHANGE = update(incidents).where(incidents.c.id == bindparam("number"), incidents.c.version == bindparam("seen"))
+APPEND = update(incidents).where(incidents.c.id == bindparam("number")).values(version=incidents.c.version + 1)
+ALERTS = select(alerts).where(alerts.c.incident_id.in_(IDS)).order_by(alerts.c.id)
+SEE = (
+    update(alerts)
+    .where(alerts.c.incident_id == bindparam("incident"), alerts.c.fingerprint == bindparam("print"))
+    .values(count=alerts.c["count"] + 1)
+)
+FIRING = (
+    select(alerts.c.incident_id, func.count())
+    .where(alerts.c.incident_id.in_(IDS), alerts.c.status == "firing")
+    .group_by(alerts.c.incident_id)
+)
 
 
 def next_ids(connection: Connection, count: int) -> list[int]:
@@ -32,10 +57,8 @@ def load(connection: Connection, ids: Collection[int], *, lock: bool = False) ->
     transactions never wait for each other."""
     if not ids:
         return {}
-    query = select(incidents).where(incidents.c.id.in_(ids)).order_by(incidents.c.id)
-    if lock and connection.dialect.name != "sqlite":
-        query = query.with_for_update()
-    return {row.id: read_incident(row) for row in connection.execute(query)}
+    rows = connection.execute(LOCK if lock else LOAD, {"ids": list(ids)})
+    return {row.id: read_incident(row) for row in rows}
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -45,8 +68,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def change(connection: Connection, before: Incident, after: Incident) -> None:
     """Writes what differs, if the row is still the one that was read; raises Conflict if it isn't."""
     columns = changed_columns(before, after) | {"version": before.version + 1}
-    statement = update(incidents).where(incidents.c.id == before.id, incidents.c.version == before.version)
-    if connection.execute(statement.values(**columns)).rowcount != 1:
+    if connection.execute(CHANGE, {"number": before.id, "seen": before.version} | columns).rowcount != 1:
         raise Conflict("changed_meanwhile", f"{before.ref} was changed by someone else at the same moment; look again.")
 
 
@@ -56,25 +78,18 @@ def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def append_events(connection: Connection, new: Mapping[int, Sequence[Event]], now: datetime) -> None:
     """Lines for timelines whose incidents don't change otherwise. Takes the rows' locks in one order."""
-    query = select(incidents.c.id, incidents.c.timeline_seq, incidents.c.timeline_hash)
-    query = query.where(incidents.c.id.in_(list(new))).order_by(incidents.c.id)
-    if connection.dialect.name != "sqlite":
-        query = query.with_for_update()
     recorded = [
         chain(row.id, new[row.id], now, seq=row.timeline_seq, head=row.timeline_hash)
-        for row in connection.execute(query)
+        for row in connection.execute(HEADS, {"ids": list(new)})
     ]
     add_events(connection, [event_row(event) for lines in recorded for event in lines])
     heads = [
-        {"number": lines[-1].incident, "seq": lines[-1].seq, "head": lines[-1].hash} for lines in recorded if lines
+        {"number": lines[-1].incident, "timeline_seq": lines[-1].seq, "timeline_hash": lines[-1].hash}
+        for lines in recorded
+        if lines
     ]
     if heads:
-        columns = {
-            "timeline_seq": bindparam("seq"),
-            "timeline_hash": bindparam("head"),
-            "version": incidents.c.version + 1,
-        }
-        connection.execute(update(incidents).where(incidents.c.id == bindparam("number")).values(**columns), heads)
+        connection.execute(APPEND, heads)
 
 
 def timeline(
@@ -87,8 +102,7 @@ def timeline(
 def alerts_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, RecordedAlert]]:
     """By incident, then by fingerprint."""
     found: dict[int, dict[str, RecordedAlert]] = {number: {} for number in ids}
-    query = select(alerts).where(alerts.c.incident_id.in_(ids)).order_by(alerts.c.id)
-    for row in connection.execute(query) if ids else ():
+    for row in connection.execute(ALERTS, {"ids": list(ids)}) if ids else ():
         found[row.incident_id][row.fingerprint] = read_alert(row)
     return found
 
@@ -99,18 +113,12 @@ def add_alerts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def see_alert(connection: Connection, incident: int, fingerprint: str, columns: dict[str, Any]) -> None:
     """Counts the alert once more and writes the given columns."""
-    place = and_(alerts.c.incident_id == incident, alerts.c.fingerprint == fingerprint)
-    connection.execute(update(alerts).where(place).values(count=alerts.c["count"] + 1, **columns))
+    connection.execute(SEE, {"incident": incident, "print": fingerprint} | columns)
 
 
 def firing(connection: Connection, ids: Collection[int]) -> dict[int, int]:
     """How many alerts of each incident still fire."""
-    query = (
-        select(alerts.c.incident_id, func.count())
-        .where(alerts.c.incident_id.in_(ids), alerts.c.status == "firing")
-        .group_by(alerts.c.incident_id)
-    )
-    counts = {row[0]: row[1] for row in connection.execute(query)} if ids else {}
+    counts = {row[0]: row[1] for row in connection.execute(FIRING, {"ids": list(ids)})} if ids else {}
     return {number: counts.get(number, 0) for number in ids}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal_column, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal_column, or_, select, update
 
 from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Until
 from engine.db.bulk import insert_rows
@@ -18,6 +18,49 @@ PENDING = outbox.c.state == literal_column("'pending'")
 STOPPABLE = (MessageKind.PAGE.value, MessageKind.QUESTION.value)
 KEEP_TRYING = timedelta(hours=1)
 """How long a message without a deadline of its own (a card, a notice) is tried."""
+
+# Written once: on the way of every page, building a statement costs five times what running it does.
+# SQLite has no row locks, and SQLAlchemy leaves them out there.
+IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+STOP = (
+    select(outbox)
+    .where(
+        outbox.c.incident_id == bindparam("incident"),
+        PENDING,
+        outbox.c.kind.in_(STOPPABLE),
+        outbox.c.until.in_(bindparam("untils", expanding=True)),
+    )
+    .with_for_update(skip_locked=True)
+)
+WISH = update(outbox).where(
+    outbox.c.incident_id == bindparam("incident"),
+    outbox.c.updatable.is_(True),
+    outbox.c.state == literal_column("'sent'"),
+    outbox.c.update_at.is_(None),
+)
+PICK = select(outbox).limit(bindparam("most")).with_for_update(skip_locked=True)
+FRESH = PICK.where(PENDING, outbox.c.next_at <= bindparam("now")).order_by(outbox.c.priority, outbox.c.next_at)
+LAPSED = PICK.where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until < bindparam("now")).order_by(
+    outbox.c.claimed_until
+)
+WISHED = PICK.where(
+    outbox.c.update_at.is_not(None), outbox.c.update_at <= bindparam("now"), outbox.c.claimed_until.is_(None)
+).order_by(outbox.c.update_at)
+TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
+TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1)
+RECORD = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("number"), outbox.c.claimed_by == bindparam("who"))
+    .values(claimed_by=None, claimed_until=None)
+)
+OF = select(outbox).where(outbox.c.incident_id.in_(IDS)).order_by(outbox.c.id)
+NEXT = select(
+    select(func.min(outbox.c.next_at)).where(PENDING).scalar_subquery(),
+    select(func.min(outbox.c.update_at))
+    .where(outbox.c.update_at.is_not(None), outbox.c.claimed_until.is_(None))
+    .scalar_subquery(),
+    select(func.min(outbox.c.claimed_until)).where(outbox.c.claimed_until.is_not(None)).scalar_subquery(),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,15 +116,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def stoppable(connection: Connection, incident: int, untils: Collection[Until]) -> list[Row[Any]]:
     """Queued pages that are not wanted any more, ours until the end of the transaction. Those that are being sent, or
     taken for it at this very moment, can't be called back."""
-    query = select(outbox).where(
-        outbox.c.incident_id == incident,
-        PENDING,
-        outbox.c.kind.in_(STOPPABLE),
-        outbox.c.until.in_([until.value for until in untils]),
-    )
-    if connection.dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True)
-    return list(connection.execute(query))
+    return list(connection.execute(STOP, {"incident": incident, "untils": [until.value for until in untils]}))
 
 
 def cancel(connection: Connection, ids: Collection[int], reason: str) -> None:
@@ -93,46 +128,28 @@ def cancel(connection: Connection, ids: Collection[int], reason: str) -> None:
 
 def wish_updates(connection: Connection, incident: int, now: datetime) -> None:
     """Messages that can be brought up to date in place are wished to be; many wishes make one update."""
-    place = and_(
-        outbox.c.incident_id == incident,
-        outbox.c.updatable.is_(True),
-        outbox.c.state == literal_column("'sent'"),
-        outbox.c.update_at.is_(None),
-    )
-    connection.execute(update(outbox).where(place).values(update_at=now))
+    connection.execute(WISH, {"incident": incident, "update_at": now})
 
 
 def claim(connection: Connection, who: str, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
     """Takes what is to be sent now, the most urgent first; what another engine holds is passed over. A message whose
     lease has run out may have been sent."""
-    fresh = and_(PENDING, outbox.c.next_at <= now)
-    lapsed = and_(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until < now)
-    wished = and_(outbox.c.update_at.is_not(None), outbox.c.update_at <= now, outbox.c.claimed_until.is_(None))
-    rows = _pick(connection, fresh, limit, outbox.c.priority, outbox.c.next_at)
-    rows += _pick(connection, lapsed, limit - len(rows), outbox.c.claimed_until)
-    rows += _pick(connection, wished, limit - len(rows), outbox.c.update_at)
+    rows: list[Row[Any]] = []
+    for query in (FRESH, LAPSED, WISHED):
+        if len(rows) < limit:
+            rows += connection.execute(query, {"now": now, "most": limit - len(rows)})
     _take(connection, rows, who, now + lease)
     return [_claimed(row) for row in rows]
-
-
-def _pick(connection: Connection, where: ColumnElement[bool], limit: int, *order: ColumnElement[Any]) -> list[Row[Any]]:
-    if limit <= 0:
-        return []
-    query = select(outbox).where(where).order_by(*order).limit(limit)
-    if connection.dialect.name != "sqlite":
-        query = query.with_for_update(skip_locked=True)
-    return list(connection.execute(query))
 
 
 def _take(connection: Connection, rows: Iterable[Row[Any]], who: str, until: datetime) -> None:
     sent = [row.id for row in rows if row.state == MessageState.SENT.value]
     new = [row.id for row in rows if row.state != MessageState.SENT.value]
-    claim_columns = {"claimed_by": who, "claimed_until": until}
+    columns = {"claimed_by": who, "claimed_until": until}
     if new:
-        columns = claim_columns | {"state": MessageState.CLAIMED.value}
-        connection.execute(update(outbox).where(outbox.c.id.in_(new)).values(attempts=outbox.c.attempts + 1, **columns))
+        connection.execute(TAKE_NEW, {"ids": new, **columns})
     if sent:
-        connection.execute(update(outbox).where(outbox.c.id.in_(sent)).values(**claim_columns))
+        connection.execute(TAKE_SENT, {"ids": sent, **columns})
 
 
 def _claimed(row: Row[Any]) -> Claimed:
@@ -148,9 +165,7 @@ def _claimed(row: Row[Any]) -> Claimed:
 
 def record(connection: Connection, claimed: Claimed, who: str, columns: dict[str, Any]) -> bool:
     """Writes the outcome, if the claim is still ours; False where someone else has taken it over meanwhile."""
-    place = and_(outbox.c.id == claimed.delivery.id, outbox.c.claimed_by == who)
-    free = {"claimed_by": None, "claimed_until": None}
-    return connection.execute(update(outbox).where(place).values(**free, **columns)).rowcount == 1
+    return connection.execute(RECORD, {"number": claimed.delivery.id, "who": who, **columns}).rowcount == 1
 
 
 def release_all(connection: Connection) -> int:
@@ -170,24 +185,15 @@ def release_all(connection: Connection) -> int:
 def of(connection: Connection, ids: Collection[int], *, since: datetime | None = None) -> dict[int, list[Delivery]]:
     """By incident, oldest first."""
     found: dict[int, list[Delivery]] = {number: [] for number in ids}
-    query = select(outbox).where(outbox.c.incident_id.in_(ids)).order_by(outbox.c.id)
-    if since is not None:
-        query = query.where(outbox.c.created_at >= since)
-    for row in connection.execute(query) if ids else ():
+    query = OF if since is None else OF.where(outbox.c.created_at >= since)
+    for row in connection.execute(query, {"ids": list(ids)}) if ids else ():
         found[row.incident_id].append(read_delivery(row))
     return found
 
 
 def next_attempt(connection: Connection) -> datetime | None:
     """When there is something to send next."""
-    pending = select(func.min(outbox.c.next_at)).where(PENDING).scalar_subquery()
-    wished = (
-        select(func.min(outbox.c.update_at))
-        .where(outbox.c.update_at.is_not(None), outbox.c.claimed_until.is_(None))
-        .scalar_subquery()
-    )
-    lapsing = select(func.min(outbox.c.claimed_until)).where(outbox.c.claimed_until.is_not(None)).scalar_subquery()
-    row = connection.execute(select(pending, wished, lapsing)).one()
+    row = connection.execute(NEXT).one()
     times = [at for at in row if at is not None]
     return min(times, default=None)
 

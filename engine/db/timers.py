@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from engine.core.escalation import Changes
 from engine.core.model import Timer, TimerState
@@ -16,12 +16,30 @@ from engine.db.tables import incidents, timers
 
 PENDING = timers.c.state == literal_column("'pending'")
 
+# Written once: at every tick, building a statement costs five times what running it does.
+OF = select(timers).where(timers.c.incident_id.in_(bindparam("ids", expanding=True)))
+DUE = (
+    select(timers.c.incident_id)
+    .where(PENDING, timers.c.due_at <= bindparam("now"))
+    .order_by(timers.c.due_at)
+    .limit(bindparam("most"))
+)
+# The incident is locked, as every command does before it looks at the timers: two who locked in different order, a tick
+# and an acknowledgement in the same moment, would wait for each other. SQLite has no such locks, and goes without.
+CLAIM = DUE.join(incidents, incidents.c.id == timers.c.incident_id).with_for_update(of=incidents, skip_locked=True)
+NEXT = select(timers.c.due_at).where(PENDING).order_by(timers.c.due_at).limit(1)
+CHANGE = update(timers).where(timers.c.incident_id == bindparam("incident"), timers.c.key == bindparam("timer"))
+CANCEL = (
+    update(timers)
+    .where(timers.c.incident_id == bindparam("incident"), timers.c.key.in_(bindparam("keys", expanding=True)), PENDING)
+    .values(state=TimerState.CANCELLED.value)
+)
+
 
 def of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, tuple[Timer, TimerState]]]:
     """By incident, then by key."""
     found: dict[int, dict[str, tuple[Timer, TimerState]]] = {number: {} for number in ids}
-    query = select(timers).where(timers.c.incident_id.in_(ids))
-    for row in connection.execute(query) if ids else ():
+    for row in connection.execute(OF, {"ids": list(ids)}) if ids else ():
         found[row.incident_id][row.key] = (read_timer(row), TimerState(row.state))
     return found
 
@@ -29,18 +47,12 @@ def of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, tupl
 def due(connection: Connection, now: datetime, limit: int, *, claim: bool = False) -> list[int]:
     """Incidents with a timer that is due, the longest overdue first. With `claim` those that somebody else holds are
     passed over and the others are ours until the end of the transaction."""
-    query = select(timers.c.incident_id).where(PENDING, timers.c.due_at <= now).order_by(timers.c.due_at).limit(limit)
-    if claim and connection.dialect.name != "sqlite":
-        # The incident is locked, as every command does before it looks at the timers: two who locked in different
-        # order, a tick and an acknowledgement in the same moment, would wait for each other.
-        query = query.join(incidents, incidents.c.id == timers.c.incident_id)
-        query = query.with_for_update(of=incidents, skip_locked=True)
-    return list(dict.fromkeys(row.incident_id for row in connection.execute(query)))
+    rows = connection.execute(CLAIM if claim else DUE, {"now": now, "most": limit})
+    return list(dict.fromkeys(row.incident_id for row in rows))
 
 
 def next_due(connection: Connection) -> datetime | None:
-    query = select(timers.c.due_at).where(PENDING).order_by(timers.c.due_at).limit(1)
-    found: datetime | None = connection.execute(query).scalar()
+    found: datetime | None = connection.execute(NEXT).scalar()
     return found
 
 
@@ -52,14 +64,13 @@ def finish(connection: Connection, incident: int, states: Mapping[str, TimerStat
     """Marks pending timers as used up; returns the keys that were there."""
     known = set()
     for key, state in states.items():
-        place = update(timers).where(timers.c.incident_id == incident, timers.c.key == key)
-        if connection.execute(place.values(state=state.value, done_at=now)).rowcount:
+        place = {"incident": incident, "timer": key}
+        if connection.execute(CHANGE, place | {"state": state.value, "done_at": now}).rowcount:
             known.add(key)
     return known
 
 
 def apply(connection: Connection, incident: int, changes: Changes, now: datetime) -> None:
-    own = timers.c.incident_id == incident
     for timer in changes.move:
         columns = {
             "due_at": timer.due_at,
@@ -68,8 +79,7 @@ def apply(connection: Connection, incident: int, changes: Changes, now: datetime
             "state": "pending",
             "done_at": None,
         }
-        connection.execute(update(timers).where(own, timers.c.key == timer.key).values(**columns))
+        connection.execute(CHANGE, {"incident": incident, "timer": timer.key} | columns)
     if changes.cancel:
-        gone = update(timers).where(own, timers.c.key.in_(changes.cancel), PENDING)
-        connection.execute(gone.values(state=TimerState.CANCELLED.value, done_at=now))
+        connection.execute(CANCEL, {"incident": incident, "keys": changes.cancel, "done_at": now})
     add(connection, [timer_row(incident, timer, now) for timer in changes.insert])

@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.core.errors import Conflict, Overloaded
-from engine.core.escalation import spell
 from engine.core.firing import fire_due
 from engine.core.model import ENGINE, Event, State, TimerState, incident_ref
+from engine.core.spans import spell
 from engine.core.timeline import Kind, format_time
 from engine.db import incidents, records, timers
 from engine.services.cases import Gathered, Ledger, gather

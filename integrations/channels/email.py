@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from engine.core.errors import DeliveryError
 from engine.core.model import Incident, MessageKind, Priority
-from engine.core.policy import Span
+from engine.core.spans import Span
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
 from integrations.channels.foreign import one_line

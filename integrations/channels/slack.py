@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from engine.core.errors import DeliveryError
-from engine.core.policy import Span
+from engine.core.spans import Span
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
 from integrations.slack.blocks import Rendered, render

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from yarl import URL
 
 from engine.core.errors import DeliveryError
-from engine.core.policy import SecretRef, Span
+from engine.core.policy import SecretRef
+from engine.core.spans import Span
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
 from integrations.channels.foreign import one_line, quoted, web_address

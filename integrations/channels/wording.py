@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from engine.core.escalation import spell
 from engine.core.model import Alert, AlertStatus, Incident, Message, MessageKind, State, Until
+from engine.core.spans import spell
 from engine.ports import Envelope, Rung, Tried
 from integrations.channels.foreign import one_line, web_address
 

@@ -267,15 +267,25 @@ def test_who_is_paged_in_spite_of_an_acknowledgement_is_not_spared_by_it() -> No
     assert {message.until for message in (*raised.messages, *asked.messages)} == {Until.RESOLVED}
 
 
-def test_a_level_outside_of_the_ladder_is_refused_but_an_empty_ladder_keeps_nobody_from_help() -> None:
-    with pytest.raises(NotFound, match=r"The P2 ladder has no level 3; it has \[1\]"):
-        decide(case(incident("P2")), command("escalate", level=3), LEAD, NOON)
+def test_a_person_may_page_any_level_there_is_whatever_the_ladder_says() -> None:
+    with pytest.raises(NotFound, match=r"There is no level 7; there are \[1, 2, 3\]"):
+        decide(case(incident("P2")), command("escalate", level=7), LEAD, NOON)
+    beyond = decide(case(incident("P2", level=1)), command("escalate"), LEAD, NOON)
+    assert [level for level, _ in pages(beyond.messages)] == [2]
     config = changed("policies", "standard", "P3", "steps", to=())
     decision = decide(case(incident("P3", level=0), config), command("escalate"), LEAD, NOON)
     assert (pages(decision.messages), decision.sentence) == (
         [(1, "ops-lead")],
         "Level 1 is being paged for INC-42.",
     )
+
+
+def test_a_hold_ends_with_the_acknowledgement() -> None:
+    engine = Engine().open("P1")
+    engine.do("acknowledge")
+    engine.hold("8h", "a slow rollback")
+    engine.do("reprioritize", person("ops-senior"), priority="P0", reason="all of it")
+    assert engine.incident.hold_until is None
 
 
 def test_an_escalation_that_reaches_nobody_says_so_instead_of_promising_a_page() -> None:

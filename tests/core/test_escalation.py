@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.core.escalation import Changes, plan, reconcile, sort_due, spell
+from engine.core.escalation import Changes, plan, reconcile, sort_due
 from engine.core.model import AlertLevel, MessageKind, Priority, State, Timer, TimerKind, TimerState, Until
+from engine.core.spans import spell
 from engine.core.timeline import Kind
 from tests.core.cases import CONFIG, NIGHT, NOON, SENIOR, acknowledged, case, changed, incident, minutes
 from tests.core.drive import Engine

@@ -7,24 +7,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from engine.core.model import Priority
-from engine.core.policy import (
-    BusinessHours,
-    CalendarDay,
-    Channel,
-    ClockTime,
-    Contact,
-    Integration,
-    Ladder,
-    Level,
-    Policy,
-    SecretRef,
-    Span,
-    SpanAhead,
-    Threshold,
-    Zone,
-    format_span,
-    read_span,
-)
+from engine.core.policy import BusinessHours, Channel, Contact, Integration, Ladder, Level, Policy, SecretRef, Threshold
+from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone, format_span, read_span
 
 SECRET = "s3cr3t"
 SECOND = timedelta(seconds=1)
