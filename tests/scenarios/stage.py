@@ -221,6 +221,59 @@ def unedited(_: Document) -> None:
     """As it is documented."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """The sandboxes at the outermost wire, and how the contacts are reached there."""
+
+    slack: SlackSandbox
+    mail: MailSandbox
+    reach: dict[str, dict[str, str]]
+
+
+def reach_in(config: Path) -> dict[str, dict[str, str]]:
+    """Each contact's addresses by channel."""
+    contacts = json.loads(config.read_text())["contacts"]
+    return {name: contact["reach"] for name, contact in contacts.items()}
+
+
+@asynccontextmanager
+async def outside(config: Path) -> AsyncIterator[Outside]:
+    """A Slack and a mail server in which the configuration's people exist, and a stranger."""
+    reach = reach_in(config)
+    users = [User(id=own["slack"], name=name, email=own["email"]) for name, own in reach.items() if "slack" in own]
+    sandbox = SlackSandbox(
+        signing_secret=SIGNING_SECRET,
+        bot_token=BOT_TOKEN,
+        clock=WallClock().now,
+        users=[*users, User(id=STRANGER, name="stranger", email="stranger@example.com")],
+        channels=[Channel(id="C0INCIDENTS", name="incidents"), Channel(id="C0OPERATIONS", name="operations")],
+    )
+    async with sandbox as slack, MailSandbox(clock=WallClock().now) as mail:
+        yield Outside(slack=slack, mail=mail, reach=reach)
+
+
+def connected(
+    around: Outside, database_url: str, folder: Path, config: Path, *, with_slack: bool = True, with_mail: bool = True
+) -> Settings:
+    """The settings of an engine between these sandboxes."""
+    return Settings(
+        data_dir=folder,
+        database_url=SecretStr(database_url),
+        config=config,
+        admin_token=SecretStr(ADMIN_TOKEN),
+        slack_bot_token=SecretStr(BOT_TOKEN) if with_slack else None,
+        slack_signing_secret=SecretStr(SIGNING_SECRET) if with_slack else None,
+        slack_api_url=around.slack.api_url,
+        smtp_url=SecretStr(around.mail.url) if with_mail else None,
+        mail_from="tocsin@example.com",
+    )
+
+
+def caller(address: str) -> httpx.AsyncClient:
+    """A client with the administrator's token."""
+    return httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=20)
+
+
 @asynccontextmanager
 async def stage(
     database_url: str,
@@ -231,32 +284,21 @@ async def stage(
     with_slack: bool = True,
     with_mail: bool = True,
 ) -> AsyncIterator[Stage]:
-    clock = VirtualClock(start)
-    config = write_config(folder, edit)
-    contacts = json.loads(config.read_text())["contacts"]
-    reach = {name: contact["reach"] for name, contact in contacts.items()}
-    users = [User(id=own["slack"], name=name, email=own["email"]) for name, own in reach.items() if "slack" in own]
-    sandbox = SlackSandbox(
-        signing_secret=SIGNING_SECRET,
-        bot_token=BOT_TOKEN,
-        clock=WallClock().now,
-        users=[*users, User(id=STRANGER, name="stranger", email="stranger@example.com")],
-        channels=[Channel(id="C0INCIDENTS", name="incidents"), Channel(id="C0OPERATIONS", name="operations")],
-    )
-    async with sandbox as slack, MailSandbox(clock=WallClock().now) as mail:
-        settings = Settings(
-            data_dir=folder,
-            database_url=SecretStr(database_url),
-            config=config,
-            admin_token=SecretStr(ADMIN_TOKEN),
-            slack_bot_token=SecretStr(BOT_TOKEN) if with_slack else None,
-            slack_signing_secret=SecretStr(SIGNING_SECRET) if with_slack else None,
-            slack_api_url=slack.api_url,
-            smtp_url=SecretStr(mail.url) if with_mail else None,
-            mail_from="tocsin@example.com",
-        )
-        async with application(settings, clock=clock) as app, listening(app.api) as address:
-            slack.request_url = f"{address}/slack/events"
-            headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-            async with httpx.AsyncClient(base_url=address, headers=headers, timeout=20) as http:
-                yield Stage(app=app, clock=clock, slack=slack, mail=mail, http=http, start=start, reach=reach)
+    clock, config = VirtualClock(start), write_config(folder, edit)
+    async with outside(config) as around:
+        settings = connected(around, database_url, folder, config, with_slack=with_slack, with_mail=with_mail)
+        async with (
+            application(settings, clock=clock) as app,
+            listening(app.api) as address,
+            caller(address) as http,
+        ):
+            around.slack.request_url = f"{address}/slack/events"
+            yield Stage(
+                app=app,
+                clock=clock,
+                slack=around.slack,
+                mail=around.mail,
+                http=http,
+                start=start,
+                reach=around.reach,
+            )
