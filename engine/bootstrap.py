@@ -190,7 +190,7 @@ async def application(
     Raises ConfigError where that configuration can't be used, Overloaded where the database can't be reached.
     """
     url = settings.database_url.get_secret_value()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     await asyncio.to_thread(upgrade, url)
     database, sessions = connect(url), Sessions()
     try:

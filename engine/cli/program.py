@@ -23,6 +23,7 @@ from engine.cli import (
 from engine.cli.edge import Edge
 from engine.cli.screen import say, stage
 from engine.demo import demo as play
+from engine.log import set_up
 
 app = typer.Typer(
     name="tocsin",
@@ -61,6 +62,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where the four report files go.")] = Path("tocsin-demo"),
 ) -> None:
     """Play one P0 from webhook to exported report on a fast clock. Nothing leaves this machine."""
+    set_up(as_json=False, level="error")
     raise typer.Exit(asyncio.run(play(folder, stage())))
 
 

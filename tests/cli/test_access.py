@@ -1,0 +1,132 @@
+"""Tokens, webhook addresses, the database, and what holds for every command."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import engine
+from engine.cli.program import app
+from tests.cli.conftest import Cli, Ran
+
+
+def test_the_version_is_shown(cli: Cli) -> None:
+    assert cli.done("--version").out.strip() == f"tocsin {engine.__version__}"
+
+
+def commands(group: TyperGroup, *above: str) -> Iterator[list[str]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, *above, name)
+        else:
+            yield [*above, name]
+
+
+COMMANDS = list(commands(cast("TyperGroup", get_command(app))))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(path: list[str]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    verbs = "list show open ack advance resolve reopen escalate hold note close cancel merge assign reprioritize"
+    wanted = {f"incident {verb}" for verb in [*verbs.split(), "document", "tick"]}
+    wanted |= {"serve", "demo", "check", "plan", "apply", "report", "verify", "rehearse", "webhooks", "db upgrade"}
+    wanted |= {"token create", "token list", "token revoke"}
+    assert wanted <= {" ".join(path) for path in COMMANDS}
+
+
+def test_an_administrators_token_that_is_made_is_shown_once(cli: Cli) -> None:
+    assert re.search(r"administrator's token, shown this once: tocsin_\S{40,}", cli.done("incident", "list").err)
+    assert cli.done("incident", "list").err == ""
+
+
+def test_a_token_is_made_shown_once_listed_and_revoked(cli: Cli) -> None:
+    made = cli.done("token", "create", "ci", "--role", "responder", "--contact", "ops-lead")
+    assert re.fullmatch(r"tocsin_\S{40,}\n", made.out)
+    listed = {one["name"]: one for one in cli.done("token", "list", "--json").json["items"]}
+    assert (listed["ci"]["role"], listed["ci"]["contact"], listed["ci"]["revoked_at"]) == (
+        "responder",
+        "ops-lead",
+        None,
+    )
+    assert made.out.strip() not in cli.done("token", "list").out
+    cli.done("token", "revoke", "ci")
+    assert cli("token", "revoke", "ci").code == 1
+
+
+REFUSED: dict[str, tuple[list[str], int]] = {
+    "a name that is taken": (["create", "admin", "--role", "viewer"], 1),
+    "a contact that is not there": (["create", "x", "--role", "viewer", "--contact", "nobody"], 1),
+    "no role": (["create", "x"], 2),
+    "a role that is none": (["create", "x", "--role", "king"], 2),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code"), REFUSED.values(), ids=REFUSED)
+def test_a_token_that_cannot_be_is_refused(cli: Cli, arguments: list[str], code: int) -> None:
+    cli.done("token", "list")
+    assert cli("token", *arguments).code == code
+
+
+def test_webhook_addresses_are_whole_and_stay_the_same(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_BASE_URL", "https://tocsin.example.com")
+    first = cli.done("webhooks", "--json").json["items"]
+    assert [one["integration"] for one in first] == ["alertmanager", "generic"]
+    assert re.fullmatch(r"https://tocsin\.example\.com/webhooks/alertmanager/[0-9a-f]{32}", first[0]["url"])
+    assert cli.done("webhooks", "--json").json["items"] == first
+    assert first[0]["url"] in cli.done("webhooks").out
+
+
+def test_the_schema_can_be_brought_up_to_date_again_and_again(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", f"sqlite:///{tmp_path}/new.db")
+    assert cli.done("db", "upgrade", "--json").json == {"upgraded": True, "dialect": "sqlite"}
+    assert "this release's schema" in cli.done("db", "upgrade").out
+
+
+def test_the_same_commands_work_on_either_kind_of_database(
+    cli: Cli, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", database_url)
+    ref = cli.opened()
+    cli.done("incident", "ack", ref, "--as", "ops-lead")
+    assert cli.done("incident", "list", "--json").json["items"][0]["acknowledged_by"] == "ops-lead"
+    cli.done("verify")
+
+
+UNUSABLE = {
+    "a server that is not there": "postgresql://tocsin:s3cr3t@127.0.0.1:1/tocsin",
+    "a folder that is not there": "sqlite:////nowhere/at/all.db",
+    "a file that is no database": "sqlite:///{folder}/text.db",
+    "another kind of database": "mysql://tocsin:s3cr3t@127.0.0.1/tocsin",
+}
+
+
+@pytest.mark.parametrize("command", [["incident", "list"], ["db", "upgrade"]], ids=" ".join)
+@pytest.mark.parametrize("url", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_database_that_cannot_be_used_is_one_line_without_its_password(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, command: list[str]
+) -> None:
+    (tmp_path / "text.db").write_text("not a database at all " * 10)
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", url.format(folder=tmp_path))
+    ran: Ran = cli(*command)
+    assert (ran.code, ran.out) == (1, "")
+    assert len(ran.err.splitlines()) == 1
+    assert "please report" not in ran.err
+    assert "s3cr3t" not in ran.err
+
+
+def test_the_data_folder_is_for_its_owner_alone(cli: Cli, tmp_path: Path) -> None:
+    cli.done("incident", "list")
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
