@@ -178,4 +178,6 @@ def _spell(value: object) -> str:
 
 
 def _escape(unsafe: re.Pattern[str], text: str) -> str:
+    if text.isprintable():
+        return text
     return unsafe.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

@@ -55,7 +55,7 @@ def test_the_table_of_levels_says_what_the_default_configuration_does(label: str
     policy = shipped_config().policies["standard"]
     for cell, priority in zip(row(label), Priority, strict=True):
         steps = policy.ladder(priority).steps
-        expected = spell(steps[place].after.total_seconds() / 60) if len(steps) > place else "–"
+        expected = spell(steps[place].after.total_seconds() / 60) if len(steps) > place else "\u2013"
         assert cell == expected
 
 
@@ -63,4 +63,4 @@ def test_the_table_of_leases_says_what_the_default_configuration_does() -> None:
     policy: Policy = shipped_config().policies["standard"]
     for cell, priority in zip(row("an acknowledgement holds for"), Priority, strict=True):
         lease = policy.ladder(priority).lease
-        assert cell == (spell(lease.total_seconds() / 60) if lease else "–")
+        assert cell == (spell(lease.total_seconds() / 60) if lease else "\u2013")

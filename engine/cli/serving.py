@@ -27,6 +27,7 @@ from engine.config.settings import LogFormat, Settings, read_settings
 from engine.config.stored import literal_secrets
 from engine.core.errors import SettingsError
 from engine.core.policy import Config, SecretRef
+from engine.interpreter import tune_interpreter
 from engine.log import Redactor
 from engine.services import configs
 
@@ -69,6 +70,7 @@ async def _serve(settings: Settings, sock: socket.socket, speed: float, redactor
         try:
             greeting = await gather(app, local_address(settings.host, settings.port))
             greet(greeting, as_json=settings.log_format is LogFormat.JSON)
+            tune_interpreter()
             log.info("server.started", address=greeting.address, speed=speed)
             await server.serve(sockets=[sock])
         finally:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
@@ -29,8 +29,9 @@ READERS = 4
 BUSY_SECONDS = 10
 # serialization failure, deadlock: PostgreSQL asks for the transaction to be run again
 AGAIN = ("40001", "40P01")
-# connection exceptions, insufficient resources, operator intervention (a restart among them), I/O errors of the server
-AWAY = ("08", "53", "57", "58")
+# connection exceptions, a server that only reads (a failover), roles and databases that it does not know, insufficient
+# resources, a lock timeout, operator intervention (a restart among them), I/O errors of the server
+AWAY = ("08", "25006", "28", "3D", "53", "55P03", "57", "58")
 
 
 class Database(Protocol):
@@ -113,16 +114,25 @@ class SqliteDatabase:
                     result = work(connection)
                     connection.exec_driver_sql("COMMIT")
                 except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
+                    _roll_back(connection)
                     raise
                 return result
-        except OperationalError as error:
+        except DatabaseError as error:
+            if not isinstance(error, OperationalError) and type(error.orig) is not sqlite3.DatabaseError:
+                raise
             raise Overloaded(f"the database can't take it now: {error.orig}") from error
 
     async def close(self) -> None:
         self._writer.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self._engine.dispose()
+
+
+def _roll_back(connection: Connection) -> None:
+    """Where the disk is full, SQLite has done so itself; a second time would hide why."""
+    driver = connection.connection.driver_connection
+    if driver is not None and driver.in_transaction:
+        connection.exec_driver_sql("ROLLBACK")
 
 
 class PostgresDatabase:
@@ -145,8 +155,10 @@ class PostgresDatabase:
                 if attempt == TRIES:
                     raise
             except DBAPIError as error:
-                if attempt == TRIES or getattr(error.orig, "sqlstate", None) not in AGAIN:
+                if getattr(error.orig, "sqlstate", None) not in AGAIN:
                     raise
+                if attempt == TRIES:
+                    raise Overloaded(f"the database can't take it now: {_name(error)}") from error
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def read(self, work: Work[T]) -> T:
@@ -161,7 +173,7 @@ class PostgresDatabase:
         except DBAPIError as error:
             if not _is_away(error):
                 raise
-            raise Overloaded(f"the database can't take it now: {type(error.orig).__name__}") from error
+            raise Overloaded(f"the database can't take it now: {_name(error)}") from error
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -171,6 +183,11 @@ def _is_away(error: DBAPIError) -> bool:
     """The server, not the statement, is the reason; asyncpg reports a lost connection under several names."""
     state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or state.startswith(AWAY) or isinstance(error, InterfaceError)
+
+
+def _name(error: DBAPIError) -> str:
+    """asyncpg's own name for it; the text may quote what was sent."""
+    return type(getattr(error.orig, "__cause__", None) or error.orig).__name__
 
 
 def nullpool_async(url: URL) -> AsyncEngine:

@@ -40,7 +40,7 @@ WISH = update(outbox).where(
 )
 PICK = select(outbox).limit(bindparam("most")).with_for_update(skip_locked=True)
 FRESH = PICK.where(PENDING, outbox.c.next_at <= bindparam("now")).order_by(outbox.c.priority, outbox.c.next_at)
-LAPSED = PICK.where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until < bindparam("now")).order_by(
+LAPSED = PICK.where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= bindparam("now")).order_by(
     outbox.c.claimed_until
 )
 WISHED = PICK.where(
@@ -48,6 +48,7 @@ WISHED = PICK.where(
 ).order_by(outbox.c.update_at)
 TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
 TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1)
+PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
 RECORD = (
     update(outbox)
     .where(outbox.c.id == bindparam("number"), outbox.c.claimed_by == bindparam("who"))
@@ -150,6 +151,11 @@ def _take(connection: Connection, rows: Iterable[Row[Any]], who: str, until: dat
         connection.execute(TAKE_NEW, {"ids": new, **columns})
     if sent:
         connection.execute(TAKE_SENT, {"ids": sent, **columns})
+
+
+def prolong(connection: Connection, ids: Collection[int], who: str, until: datetime) -> None:
+    """The leases of messages that are still being sent, as far as they are ours."""
+    connection.execute(PROLONG, {"ids": list(ids), "who": who, "claimed_until": until})
 
 
 def _claimed(row: Row[Any]) -> Claimed:

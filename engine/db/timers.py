@@ -34,6 +34,12 @@ CANCEL = (
     .where(timers.c.incident_id == bindparam("incident"), timers.c.key.in_(bindparam("keys", expanding=True)), PENDING)
     .values(state=TimerState.CANCELLED.value)
 )
+POISON = (
+    update(timers)
+    .where(timers.c.incident_id == bindparam("incident"), PENDING, timers.c.due_at <= bindparam("now"))
+    .values(state=TimerState.POISONED.value)
+    .returning(timers.c.key)
+)
 
 
 def of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, tuple[Timer, TimerState]]]:
@@ -68,6 +74,12 @@ def finish(connection: Connection, incident: int, states: Mapping[str, TimerStat
         if connection.execute(CHANGE, place | {"state": state.value, "done_at": now}).rowcount:
             known.add(key)
     return known
+
+
+def poison(connection: Connection, incident: int, now: datetime) -> list[str]:
+    """Sets aside what is due, without a look at what it is: that it can't be read may be the trouble. Returns the
+    keys."""
+    return sorted(connection.execute(POISON, {"incident": incident, "now": now, "done_at": now}).scalars())
 
 
 def apply(connection: Connection, incident: int, changes: Changes, now: datetime) -> None:

@@ -22,7 +22,11 @@ log = structlog.get_logger()
 
 SWEEP = timedelta(seconds=1)
 """A wake-up that was lost costs this much lateness at most."""
+BREATH = timedelta(milliseconds=20)
+"""Between two looks: what falls due meanwhile shares the next one's transaction."""
 NEXT = "next-due"
+WAITING = 100
+"""More looks than can ever wait for the one that is under way."""
 
 
 class Alarm:
@@ -80,10 +84,17 @@ class Alarm:
         if due is None:
             return
         clock = self._context.clock
-        wait = timedelta(seconds=clock.wait_for(due - clock.now()))
+        wait = max(BREATH, timedelta(seconds=clock.wait_for(due - clock.now())))
         if wait < SWEEP:
             self._scheduler.add_job(
-                self._look, "date", run_date=utc_now() + wait, id=NEXT, replace_existing=True, misfire_grace_time=None
+                self._look,
+                "date",
+                run_date=utc_now() + wait,
+                id=NEXT,
+                replace_existing=True,
+                # The look that sets the next one is still running when that is due; APScheduler would drop it.
+                max_instances=WAITING,
+                misfire_grace_time=None,
             )
 
     async def _listen(self) -> None:

@@ -13,7 +13,7 @@ import structlog
 
 from engine.core.errors import TocsinError
 from engine.services.context import Context
-from engine.services.delivery import Sender
+from engine.services.delivery import TOGETHER, Sender
 
 log = structlog.get_logger()
 
@@ -23,27 +23,22 @@ RATE = 250
 """Messages a second that are sent for as long as it takes. Slack takes one a second for each of its channels."""
 BURST = 500
 """Messages beyond the rate, for the moment when everything breaks at once."""
-TOGETHER = 32
-"""Messages that are claimed together once the burst is used up: one transaction for many costs less than many."""
-OTHERS = 4
-"""For each second in the database the sender leaves so many to others. Messages gather meanwhile, and share the next."""
-LONGEST = 0.25
-"""Seconds that it leaves to others at a time, at most."""
+BREATH = 0.01
+"""Seconds between two rounds at least: what is queued meanwhile shares the next one's transaction."""
 
 
 class Pace:
-    """How long the sender rests between two rounds. Times are monotonic seconds."""
+    """A bucket of permits to send, filled at a steady rate. Times are monotonic seconds."""
 
     def __init__(self, now: float) -> None:
         self._permits: float = BURST
         self._seen = now
 
-    def rest(self, sent: int, busy: float, now: float) -> float:
-        """After a round of so many messages and so many seconds in the database."""
+    def rest(self, sent: int, now: float) -> float:
+        """Seconds until the next round, after one of so many messages."""
         self._permits = min(BURST, self._permits + (now - self._seen) * RATE) - sent
         self._seen = now
-        filling = 0.0 if self._permits > 0 else (TOGETHER - self._permits) / RATE
-        return max(filling, min(OTHERS * busy, LONGEST))
+        return BREATH if self._permits > 0 else (TOGETHER - self._permits) / RATE
 
 
 class Dispatcher:
@@ -73,7 +68,7 @@ class Dispatcher:
             if sent == 0 and not self._stopping:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), SCAN)
-            await asyncio.sleep(pace.rest(sent, self._sender.take_busy(), time()))
+            await asyncio.sleep(pace.rest(sent, time()))
 
     async def _send(self) -> int:
         try:

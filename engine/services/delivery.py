@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -20,7 +19,6 @@ from engine.core.model import ENGINE, Delivery, Event, Incident, MessageKind, Me
 from engine.core.retry import next_try
 from engine.core.timeline import Kind
 from engine.db import incidents, outbox
-from engine.db.database import Work
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt
 from engine.services.cases import Ledger, gather
@@ -28,11 +26,13 @@ from engine.services.context import Channels, Context
 from engine.services.envelopes import envelopes
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
-LEASE = timedelta(seconds=60)
-"""Longer than any channel's own timeout, so that nobody takes over a message that is being sent."""
+LEASE = timedelta(seconds=20)
+"""How long after a crash another engine takes a message over. One that is being sent has its lease prolonged."""
+GLANCE = 1.0  # seconds
 IN_FLIGHT = 32
+TOGETHER = 16
+"""Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 RECORD_AGAIN = 1.0  # seconds
 TIMED = (MessageKind.PAGE, MessageKind.QUESTION)
 SENT_KIND = {MessageKind.PAGE: Kind.PAGE_SENT, MessageKind.QUESTION: Kind.PAGE_SENT}
@@ -64,7 +64,8 @@ class Sender:
         self._recorder: asyncio.Task[None] | None = None
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._sending: set[asyncio.Task[None]] = set()
-        self._busy = 0.0
+        self._leases: dict[int, datetime] = {}
+        """Of what is being sent and not on record yet: message, and when its lease ends."""
 
     async def release_claims(self) -> int:
         """At start-up, on a database that this process alone uses."""
@@ -72,30 +73,48 @@ class Sender:
 
     async def run_once(self) -> int:
         """Claims what fits, starts sending it, and returns how many; 0 when there is nothing to send now."""
+        now = self._context.clock.now()
+        await self._prolong(now)
         room = IN_FLIGHT * 2 - len(self._sending)
         if room <= 0:
-            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._sending, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        now = self._context.clock.now()
-        channels, parcels = await self._transact(lambda c: claim(c, self._context, self._who, now, room))
+        channels, parcels = await self._claim(now, min(room, TOGETHER))
+        self._leases |= {parcel.claimed.delivery.id: now + LEASE for parcel in parcels}
         for parcel in parcels:
             task = asyncio.create_task(self._send(parcel, channels))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
         return len(parcels)
 
-    async def _transact(self, work: Work[T]) -> T:
-        time = asyncio.get_running_loop().time
-        begun = time()
-        try:
-            return await self._context.database.write(work)
-        finally:
-            self._busy += time() - begun
+    async def _prolong(self, now: datetime) -> None:
+        """A channel may take longer than a lease, and a message may wait for its turn: it stays ours all the while."""
+        ending = [number for number, until in self._leases.items() if until - now <= LEASE / 2]
+        if ending:
+            await self._context.database.write(lambda c: outbox.prolong(c, ending, self._who, now + LEASE))
+            self._leases |= {number: now + LEASE for number in ending if number in self._leases}
 
-    def take_busy(self) -> float:
-        """Seconds in the database since this was last asked."""
-        busy, self._busy = self._busy, 0.0
-        return busy
+    async def _claim(self, now: datetime, most: int) -> tuple[Channels, list[Parcel]]:
+        """In one transaction; if that fails, with one more for each message: one that can't be put together delays
+        nobody."""
+        context, database = self._context, self._context.database
+        try:
+            return await database.write(lambda c: claim(c, context, self._who, now, most))
+        except Overloaded:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge of the loop: the culprit is found below
+            log.warning("dispatch.batch_split", error=type(error).__name__)
+        channels = await database.read(lambda c: context.revisions.channels(context.revisions.current(c)))
+        taken = await database.write(lambda c: outbox.claim(c, self._who, now, LEASE, most))
+        return channels, [parcel for claimed in taken for parcel in await self._put_together(claimed, now)]
+
+    async def _put_together(self, claimed: Claimed, now: datetime) -> list[Parcel]:
+        context, who = self._context, self._who
+        try:
+            return await context.database.write(lambda c: put_together(c, context, who, [claimed], now))
+        except Exception:  # as above; it is looked at again when its lease ends
+            log.exception("delivery.not_put_together", incident=incident_ref(claimed.incident))
+            return []
 
     async def settled(self) -> None:
         """Waits until all that is being sent has been recorded."""
@@ -146,6 +165,8 @@ class Sender:
                 log.warning("delivery.batch_split", results=len(results), error=type(error).__name__)
                 await self._record_each(results)
             del self._results[: len(results)]
+            for result in results:
+                self._leases.pop(result.claimed.delivery.id, None)
             self._context.signals.outbox.set()
 
     async def _record_each(self, results: Sequence[Result]) -> None:
@@ -157,7 +178,7 @@ class Sender:
 
     async def _write(self, results: Sequence[Result]) -> None:
         now, jitter = self._context.clock.now(), random.random()  # noqa: S311 - spreads retries, guards nothing
-        await self._transact(lambda c: record(c, self._context, self._who, results, now, jitter))
+        await self._context.database.write(lambda c: record(c, self._context, self._who, results, now, jitter))
         for result in results:
             _log(result)
 
@@ -179,11 +200,17 @@ def _log(result: Result) -> None:
 def claim(
     connection: Connection, context: Context, who: str, now: datetime, limit: int
 ) -> tuple[Channels, list[Parcel]]:
-    """The transaction: takes messages, withdraws those that nobody wants any more, gathers what the rest need."""
+    """The transaction: takes messages, and puts together what their channels need."""
     channels = context.revisions.channels(context.revisions.current(connection))
-    taken = outbox.claim(connection, who, now, LEASE, limit)
+    return channels, put_together(connection, context, who, outbox.claim(connection, who, now, LEASE, limit), now)
+
+
+def put_together(
+    connection: Connection, context: Context, who: str, taken: Sequence[Claimed], now: datetime
+) -> list[Parcel]:
+    """Withdraws those that nobody wants any more, gathers what the rest need."""
     if not taken:
-        return channels, []
+        return []
     found = incidents.load(connection, {claimed.incident for claimed in taken})
     wanted = []
     for claimed in taken:
@@ -192,10 +219,9 @@ def claim(
             _withdraw(connection, claimed, who, unwanted, now)
         else:
             wanted.append(claimed)
-    parcels = [
+    return [
         Parcel(claimed=one, envelope=envelope) for one, envelope in envelopes(connection, context, wanted, found, now)
     ]
-    return channels, parcels
 
 
 def why_unwanted(claimed: Claimed, incident: Incident) -> str:

@@ -16,6 +16,7 @@ from engine.core.merging import merge
 from engine.core.model import Actor, ActorKind, Incident, State, incident_id, incident_ref
 from engine.core.policy import Config
 from engine.db import incidents
+from engine.db.placing import Wanted, find
 from engine.ports import Answer
 from engine.services.cases import Gathered, Ledger, gather, gather_one
 from engine.services.context import Channels, Context
@@ -114,10 +115,24 @@ def perform(
     if gathered is None:
         raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
     decision = decide(gathered.case, command, actor, now, generation=generation)
+    if decision.incident.state.active and not gathered.case.incident.state.active:
+        _check_that_key_is_free(connection, decision.incident)
     incident = _write(connection, channels, gathered, decision, now)
     if incident.state is State.CLOSED and gathered.case.incident.state is not State.CLOSED:
         freeze(connection, context, incident, now)
     return Done(incident=incident, decision=decision)
+
+
+def _check_that_key_is_free(connection: Connection, incident: Incident) -> None:
+    """Alerts of one problem lead to one active incident: while a later one is active an old one stays closed. Raises
+    Refusal."""
+    wanted = Wanted(key=incident.key, source=incident.source, fingerprint="")
+    other = find(connection, [wanted]).found[0].active
+    if other is not None:
+        raise Refusal(
+            "key_taken",
+            f"{incident_ref(other)} is open for the same problem, so {incident.ref} is not reopened; go on there.",
+        )
 
 
 def _write(

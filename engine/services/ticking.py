@@ -25,7 +25,8 @@ LAST_TICK = "last_tick"
 NOTE_EVERY = timedelta(seconds=5)
 """How often the time of the last tick is written down, to tell an outage from a slow tick."""
 OUTAGE = timedelta(seconds=30)
-BATCH = 200
+BATCH = 64
+"""Timers in one transaction: alerts that come in meanwhile wait for its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,8 +89,14 @@ class Ticker:
             return Ticked()
         except Exception:  # as above
             log.exception("timer.poisoned", incident=incident_ref(number))
+        try:
             await database.write(lambda connection: set_aside(connection, number, now))
-            return Ticked(set_aside=1)
+        except Overloaded:
+            raise
+        except Exception:  # as above; the next tick meets it again, and the incidents after it do not wait for that
+            log.exception("timer.not_set_aside", incident=incident_ref(number))
+            return Ticked()
+        return Ticked(set_aside=1)
 
     async def next_due(self) -> datetime | None:
         return await self._context.database.read(timers.next_due)
@@ -129,6 +136,7 @@ def fire(
     total = Ticked()
     for gathered in gather(connection, context, numbers, channels).values():
         total = total + _fire_one(connection, context, ledger, gathered, now, outage)
+    ledger.flush()
     return total
 
 
@@ -140,8 +148,8 @@ def _fire_one(
     if not due:
         return Ticked()
     incident = ledger.change(gathered, fire_due(gathered.case, due, now, outage))
-    ledger.flush()
     if incident.state is State.CLOSED:
+        ledger.flush()  # the report holds the line that closed it
         freeze(connection, context, incident, now)
     lateness = tuple(now - timer.due_at for timer in due)
     log.info("timer.fired", incident=incident.ref, timers=[timer.key for timer in due], late=spell(max(lateness)))
@@ -150,9 +158,7 @@ def _fire_one(
 
 def set_aside(connection: Connection, number: int, now: datetime) -> None:
     """Timers that can't be worked delay nobody: they are marked, and the timeline says so."""
-    known = timers.of(connection, [number])[number]
-    due = [key for key, (timer, state) in known.items() if state is TimerState.PENDING and timer.due_at <= now]
-    timers.finish(connection, number, dict.fromkeys(due, TimerState.POISONED), now)
+    due = timers.poison(connection, number, now)
     reason = "a timer could not be worked and is set aside; the engine's log says why"
     event = Event(kind=Kind.POISONED.value, actor=str(ENGINE), reason=reason, data={"timers": due})
     incidents.append_events(connection, {number: [event]}, now)

@@ -40,6 +40,7 @@ class SlackChannel:
         self._timeout = settings.timeout.total_seconds()
         self._resources = resources
         self._token = resources.slack_bot_token.get_secret_value() if resources.slack_bot_token else ""
+        self._known: AsyncWebClient | None = None
 
     def configured(self) -> str | None:
         if self._token:
@@ -62,21 +63,21 @@ class SlackChannel:
         """The session belongs to the process."""
 
     async def _call(self, envelope: Envelope, rendered: Rendered) -> AsyncSlackResponse:
-        client = self._client()
+        client, blocks = self._client(), rendered.as_json()
         if envelope.receipt is not None:
             # without metadata: Slack keeps the first delivery's, by which the message is looked up
             return await client.chat_update(
                 channel=envelope.receipt.data["channel"],
                 ts=envelope.receipt.data["ts"],
                 text=rendered.text,
-                blocks=rendered.blocks,
+                blocks=blocks,
                 parse="none",
             )
         payload = {"delivery": envelope.id, "incident": envelope.incident.ref}
         return await client.chat_postMessage(
             channel=envelope.message.address,
             text=rendered.text,
-            blocks=rendered.blocks,
+            blocks=blocks,
             parse="none",
             unfurl_links=False,
             unfurl_media=False,
@@ -84,15 +85,18 @@ class SlackChannel:
         )
 
     def _client(self) -> AsyncWebClient:
-        """Retries nothing by itself: the outbox does, and counts."""
-        client = AsyncWebClient(
-            token=self._token,
-            base_url=(self._resources.slack_api_url or AsyncWebClient.BASE_URL).rstrip("/") + "/",
-            session=self._resources.session(),
-            retry_handlers=[],
-        )
-        client.proxy = None  # slack_sdk takes one from the environment even for loopback; the session knows better
-        return client
+        """Retries nothing by itself: the outbox does, and counts. One for each session, which may have been renewed."""
+        session = self._resources.session()
+        if self._known is None or self._known.session is not session:
+            self._known = AsyncWebClient(
+                token=self._token,
+                base_url=(self._resources.slack_api_url or AsyncWebClient.BASE_URL).rstrip("/") + "/",
+                session=session,
+                retry_handlers=[],
+            )
+            # slack_sdk takes one from the environment even for loopback; the session knows better
+            self._known.proxy = None
+        return self._known
 
 
 def _receipt(answer: AsyncSlackResponse) -> Receipt:

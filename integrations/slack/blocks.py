@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from slack_sdk.models.basic_objects import JsonObject
 from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
@@ -45,6 +46,7 @@ MEANINGS = {
     Priority.P3: "low: routine response",
 }
 OUTCOMES = {"sent": "✓", "failed": "✗", "waiting": "…"}
+EMPTY: tuple[object, ...] = (None, "", [], ())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,25 @@ class Rendered:
 
     text: str
     blocks: tuple[Block, ...]
+
+    def as_json(self) -> list[dict[str, object]]:
+        """The blocks as they are sent."""
+        return [_plain(block) for block in self.blocks]
+
+
+def _plain(thing: JsonObject) -> dict[str, object]:
+    """What the object's own `to_dict` gives; that goes through all attributes in search of validators first and takes
+    ten times as long, half a millisecond of every page. A few kinds have a `to_dict` of their own."""
+    if type(thing).to_dict is not JsonObject.to_dict:
+        return thing.to_dict()
+    named = ((name, getattr(thing, name, None)) for name in sorted(thing.attributes))
+    return {name: _plain_value(value) for name, value in named if value not in EMPTY}
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    return _plain(value) if isinstance(value, JsonObject) else value
 
 
 def render(envelope: Envelope) -> Rendered:

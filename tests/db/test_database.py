@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,54 @@ async def test_a_database_that_is_away_is_overload_not_a_crash(tmp_path: Any) ->
         with pytest.raises(Overloaded):
             await database.read(count)
         await database.close()
+
+
+async def test_a_full_disk_is_overload_and_is_called_so(sqlite_url: str) -> None:
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        for number in range(1000):
+            put(connection, f"{number:0500}")
+
+    database = connect(sqlite_url)
+    with pytest.raises(Overloaded, match="full"):
+        await database.write(fill)
+    assert await database.read(count) == 0
+    await database.close()
+
+
+async def test_a_file_that_is_no_database_is_overload(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"something else" * 100)
+    database = connect(f"sqlite:///{tmp_path}/x.db")
+    with pytest.raises(Overloaded):
+        await database.write(count)
+    await database.close()
+
+
+async def test_a_server_that_only_reads_is_overload(postgresql_url: str) -> None:
+    """As after a failover, until the address leads to the new primary."""
+
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        put(connection, "x")
+
+    database = connect(postgresql_url)
+    with pytest.raises(Overloaded, match="ReadOnly"):
+        await database.write(work)
+    await database.close()
+
+
+async def test_a_database_that_does_not_exist_is_overload(postgresql_url: str) -> None:
+    database = connect(f"{postgresql_url}_none")
+    with pytest.raises(Overloaded, match="InvalidCatalogName"):
+        await database.write(count)
+    await database.close()
+
+
+async def test_deadlocks_that_go_on_are_overload(postgresql_url: str) -> None:
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40P01'; END $$")
+
+    database = connect(postgresql_url)
+    with pytest.raises(Overloaded):
+        await database.write(work)
+    await database.close()

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from engine.services.delivery import LEASE
 from integrations.sandbox.mail import MailFailure
 from integrations.sandbox.slack_faults import Failure
 from tests.scenarios.conftest import OpenStage
-from tests.scenarios.stage import Document, Stage
+from tests.scenarios.stage import KEY, Document, Stage, alert, body
 
 
 def reasons(lines: list[dict[str, Any]], kind: str) -> list[str]:
@@ -124,3 +125,19 @@ async def test_every_page_has_a_receipt_on_the_timeline(documented_stage: Stage)
     lines = [line for line in await stage.timeline("INC-1") if line["kind"] == "page.sent"]
     assert {line["data"]["channel"] for line in lines} == {"slack", "email"}
     assert all(line["data"]["reference"] for line in lines)
+
+
+async def test_a_provider_that_takes_longer_than_a_lease_is_not_asked_twice(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.HANGING, channel=stage.slack_id("ops-lead"))
+    await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert("CheckoutDown", priority="P0")]))
+    while not stage.slack.hanging:
+        await stage.app.sender.run_once()
+    for _ in range(6):
+        stage.clock.advance(LEASE / 2)
+        await stage.app.sender.run_once()
+    stage.slack.recover()
+    await stage.settle()
+    assert len(stage.direct("ops-lead")) == 1
+    sent = [line for line in await stage.timeline("INC-1") if line["kind"] == "page.sent"]
+    assert [line["data"]["repeated"] for line in sent if line["data"]["channel"] == "slack"] == [False]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from engine.core.model import AlertStatus, MessageKind, Priority, State
+from engine.ports import Envelope
 from integrations.slack.blocks import render
 from tests.integrations.slack.envelopes import ACKNOWLEDGED, ALERT, PAGE, RESOLVED, at, envelope
 from tests.integrations.slack.screen import screen
@@ -13,6 +14,12 @@ from tests.integrations.slack.screen import screen
 
 def date(minutes: float, fallback: str) -> str:
     return f"<!date^{at(minutes).timestamp():.0f}^{{time}}|{fallback}>"
+
+
+@pytest.mark.parametrize("shown", [PAGE, envelope(**ACKNOWLEDGED), envelope(**RESOLVED)])
+def test_blocks_are_sent_as_the_sdk_writes_them(shown: Envelope) -> None:
+    rendered = render(shown)
+    assert rendered.as_json() == [block.to_dict() for block in rendered.blocks]
 
 
 def test_a_page_says_at_first_glance_what_broke_by_when_to_answer_and_who_is_next() -> None:

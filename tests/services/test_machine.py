@@ -1,0 +1,253 @@
+"""Whatever alerts come, whatever people press, whatever breaks: the record adds up and nobody who is needed is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from engine.clock import VirtualClock
+from engine.core.commands import (
+    Acknowledge,
+    ActionItemIn,
+    Advance,
+    Assign,
+    Cancel,
+    Close,
+    Command,
+    Document,
+    Escalate,
+    Hold,
+    Merge,
+    Note,
+    Reopen,
+    Reprioritize,
+    Resolve,
+    Tick,
+)
+from engine.core.errors import DeliveryError, Refusal
+from engine.core.model import Actor, Alert, Incident, MessageKind, Priority, Until, incident_ref
+from engine.services import reports
+from engine.services.delivery import claim
+from tests.databases import PostgresDatabases, sqlite_copy
+from tests.services.accounts import Account, check_all, check_arrivals, check_nothing_waits, read_accounts
+from tests.services.engines import Fate, Wire, alert, all_incidents, person, start_engine
+
+NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+PEOPLE = [person(contact) for contact in ("ops-lead", "ops-senior", "eng-manager", "cto", "cloud-support")]
+SPANS = [timedelta(seconds=5), *(timedelta(minutes=minutes) for minutes in (1, 5, 16, 30, 70, 300)), timedelta(days=6)]
+STEPS = 30
+AT_MOST = 400
+"""Moments at which something is due within one span; more of them would be a circle."""
+
+T = TypeVar("T")
+OpenDatabase = Callable[[], AbstractContextManager[str]]
+
+reasons = st.sampled_from(["as agreed", "it came back"])
+priorities = st.sampled_from(Priority)
+references = st.sampled_from([1, 1, 2, 3]).map(incident_ref)
+turns: st.SearchStrategy[Command] = st.one_of(
+    st.builds(Acknowledge),
+    st.builds(Resolve, validation=st.just("checked by hand")),
+    st.builds(Reopen, reason=reasons),
+)
+others: st.SearchStrategy[Command] = st.one_of(
+    st.builds(Advance, impact=reasons, priority_confirmed=st.booleans(), cause=reasons, override=st.booleans()),
+    st.builds(Close, cause=reasons, lessons=reasons, override=st.booleans(), reason=reasons),
+    st.builds(Cancel, code=st.sampled_from(["false_alarm", "test", "duplicate"]), reason=reasons),
+    st.builds(Merge, into=references),
+    st.builds(Reprioritize, priority=priorities, reason=reasons),
+    st.builds(Assign, to=st.sampled_from(["ops-lead", "cto", "nobody-known"])),
+    st.builds(Hold, span=st.sampled_from(SPANS), reason=reasons),
+    st.builds(Escalate, level=st.sampled_from([None, 1, 2, 3]), seen_level=st.sampled_from([None, 0, 1, 2])),
+    st.builds(Note, text=reasons),
+    st.builds(Document, impact=reasons, actions=st.sampled_from([(), (ActionItemIn(what="more disks"),)])),
+    st.builds(Tick, step=st.sampled_from(["confirm-severity", "no-such-step"]), done=st.booleans()),
+)
+commands = st.one_of(turns, others)
+labels = st.one_of(
+    st.just({}),
+    st.builds(lambda priority: {"priority": priority.value}, priorities),
+    st.sampled_from([{"severity": "critical"}, {"severity": "warning"}, {"severity": "info"}]),
+)
+names, hosts = st.sampled_from(["CheckoutDown", "SearchSlow"]), st.sampled_from(["web-1", "web-2"])
+firing = st.builds(lambda name, host, own: alert(name, host, **own), names, hosts, labels)
+resolved = st.builds(lambda name, host: alert(name, host, firing=False), names, hosts)
+alerts = st.one_of(firing, firing, resolved)
+whiles = st.one_of(st.none(), st.sampled_from([timedelta(), *SPANS]))
+fates = st.lists(st.sampled_from(Fate), min_size=1, max_size=8)
+
+
+class Operations(RuleBasedStateMachine):
+    """An engine on a database, and everything that may happen to it."""
+
+    open_database: ClassVar[OpenDatabase]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing = ExitStack()
+        self.runner = self.closing.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
+        self.url = self.closing.enter_context(type(self).open_database())
+        self.clock = VirtualClock(NIGHT)
+        self.wire = Wire()
+        self.engine = self.do(start_engine(self.url, self.clock, self.wire))
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    @initialize(found=st.lists(firing, min_size=1, max_size=2))
+    def it_begins(self, found: list[Alert]) -> None:
+        self.do(self.engine.accept(*found))
+
+    @rule(together=st.lists(st.lists(alerts, min_size=1, max_size=3), min_size=1, max_size=2), then=whiles)
+    def alerts_come(self, together: list[list[Alert]], then: timedelta | None) -> None:
+        """One webhook, or two at the same moment."""
+
+        async def all_at_once() -> None:
+            await asyncio.gather(*(self.engine.accept(*found) for found in together))
+
+        self.do(all_at_once())
+        self.go_on(then)
+
+    @rule(acts=st.lists(st.tuples(references, commands, st.sampled_from(PEOPLE)), min_size=1, max_size=3), then=whiles)
+    def people_act(self, acts: list[tuple[str, Command, Actor]], then: timedelta | None) -> None:
+        for ref, command, actor in acts:
+            with suppress(Refusal):
+                self.do(self.engine.command(ref, command, actor))
+        self.go_on(then)
+
+    @rule(channel=st.sampled_from(["slack", "email", "log"]), trouble=st.one_of(st.none(), fates), then=whiles)
+    def a_channel_has_trouble(self, channel: str, trouble: list[Fate] | None, then: timedelta | None) -> None:
+        """Its next messages fare badly, or it loses its token for now."""
+        if trouble is None:
+            self.wire.lacking.add(channel)
+        else:
+            self.wire.fates[channel].extend(trouble)
+        self.go_on(then)
+
+    @rule()
+    def all_channels_work_again(self) -> None:
+        self.wire.heal()
+
+    @rule()
+    def messages_are_delivered(self) -> None:
+        """Nobody is woken for what was acknowledged or over before the delivery began."""
+        before, already = {one.ref: one for one in self.incidents()}, len(self.wire.arrived)
+        self.do(self.engine.sender.drain())
+        for envelope in self.wire.arrived[already:]:
+            incident, message = before[envelope.incident.ref], envelope.message
+            if message.kind is MessageKind.PAGE:
+                assert incident.state.active, envelope
+                assert message.until is not Until.ACKNOWLEDGED or not incident.acknowledged_at, envelope
+
+    def go_on(self, span: timedelta | None) -> None:
+        """The engine looks at every moment of the span at which something is due; at None it has no time at all."""
+        if span is None:
+            return
+        end = self.clock.now() + span
+        for _ in range(AT_MOST):
+            self.do(self.engine.settle())
+            due = self.next_moment()
+            if due is None or due > end:
+                break
+            self.clock.set(max(due, self.clock.now()))
+        else:
+            raise AssertionError("the engine does not come to rest")
+        self.clock.set(end)
+
+    @rule(killed=st.booleans(), arrived=st.booleans(), span=st.sampled_from(SPANS))
+    def the_engine_is_down(self, *, killed: bool, arrived: bool, span: timedelta) -> None:
+        """Stopped in peace, or killed while it sends: right before or right after the provider took the messages."""
+        if killed:
+            self.claim_and_die(arrived=arrived)
+        self.restart()
+        self.clock.advance(span)
+        self.do(self.engine.ticker.tick())
+
+    def claim_and_die(self, *, arrived: bool) -> None:
+        context, now = self.engine.context, self.clock.now()
+        channels, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now, 10)))
+        for parcel in parcels if arrived else ():
+            with suppress(DeliveryError):
+                self.do(channels[parcel.claimed.delivery.message.channel].send(parcel.envelope))
+
+    def restart(self) -> None:
+        self.do(self.engine.stop())
+        self.engine = self.do(start_engine(self.url, self.clock, self.wire))
+        if self.engine.context.database.dialect == "sqlite":
+            self.do(self.engine.sender.release_claims())
+
+    @invariant()
+    def the_record_adds_up(self) -> None:
+        check_all(self.accounts(), self.clock.now())
+
+    def teardown(self) -> None:
+        """Once all is well again for three days nothing waits, and every page came to an end that is on record."""
+        with self.closing:
+            try:
+                self.wire.heal()
+                self.go_on(timedelta(days=3))
+                accounts = self.accounts()
+                check_all(accounts, self.clock.now())
+                check_arrivals(accounts, self.wire.arrived)
+                for account in accounts:
+                    check_nothing_waits(account)
+                broken = [found for found in self.do(reports.check_timelines(self.engine.context, None)) if found[1]]
+                assert not broken
+            finally:
+                self.do(self.engine.stop())
+
+    def next_moment(self) -> datetime | None:
+        found = [self.do(self.engine.ticker.next_due()), self.do(self.engine.sender.next_attempt())]
+        return min((at for at in found if at is not None), default=None)
+
+    def incidents(self) -> list[Incident]:
+        return self.do(all_incidents(self.engine.context.database))
+
+    def accounts(self) -> list[Account]:
+        context = self.engine.context
+        return self.do(context.database.read(lambda connection: read_accounts(connection, context)))
+
+
+def operate(opener: OpenDatabase, *, examples: int) -> None:
+    """The same examples in every run: what is found by chance is found again by everybody."""
+
+    class Opened(Operations):
+        open_database = staticmethod(opener)
+
+    run_state_machine_as_test(
+        Opened,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_whatever_happens_the_record_adds_up_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
+    template = Path(sqlite_url.removeprefix("sqlite:///"))
+
+    @contextmanager
+    def copy() -> Iterator[str]:
+        with TemporaryDirectory(dir=tmp_path) as folder:
+            yield sqlite_copy(template, Path(folder))
+
+    operate(copy, examples=30)
+
+
+def test_whatever_happens_the_record_adds_up_on_postgresql(
+    _postgres: PostgresDatabases,  # noqa: PT019 - each example takes a copy for itself
+    _postgres_template: str,  # noqa: PT019
+) -> None:
+    operate(lambda: _postgres.copy(_postgres_template), examples=8)
