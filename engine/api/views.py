@@ -29,7 +29,7 @@ from engine.core.model import (
     incident_ref,
 )
 from engine.services.desk import Done
-from engine.services.envelopes import next_step
+from engine.services.envelopes import to_do
 from engine.services.reading import IncidentView
 
 ALERTS_SHOWN = 1000
@@ -244,7 +244,7 @@ def detail(view: IncidentView) -> IncidentDetail:
         steps=tuple(StepView.model_validate(step) for step in view.steps),
         actions=tuple(ActionView.model_validate(action) for action in view.actions),
         people=_mentioned(view),
-        next_step=next_step(view.incident),
+        next_step=to_do(view.incident),
     )
 
 

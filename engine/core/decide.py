@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from engine.core.commands import (
@@ -60,19 +60,25 @@ def whereabouts(case: Case) -> str:
 def _acknowledge(draft: Draft, command: Acknowledge, actor: Actor, state: State) -> Decision:
     incident = draft.incident
     asked = incident.lease_asked_at is not None
-    if incident.acknowledged_by and asked and incident.acknowledged_by == actor.id:
+    if incident.acknowledged_by and asked and incident.lease_owner == actor.id:
         _renew(draft, actor)
         return draft.decision(f"Thank you; {incident.ref} stays with you.", "renewed")
-    if incident.acknowledged_by and not asked:
+    if incident.acknowledged_by and not asked and not _takes_over(draft, actor):
         return unchanged(incident, "already_acknowledged", _already(draft))
     return _take(draft, actor, state)
+
+
+def _takes_over(draft: Draft, actor: Actor) -> bool:
+    """Somebody who can be asked "still on it?" takes over from a program, or a name, that can't."""
+    contacts = draft.case.config.contacts
+    return actor.id in contacts and draft.incident.lease_owner not in contacts
 
 
 def _take(draft: Draft, actor: Actor, state: State) -> Decision:
     incident, now = draft.incident, draft.now
     due = response_due(incident, draft.ladder, draft.case.config.business_hours)
     after = now - incident.cycle_started_at
-    reason = f"acknowledged after {_spell_whole(after)}"
+    reason = f"acknowledged after {spell(after)}"
     draft.record(
         Kind.ACKNOWLEDGED,
         actor,
@@ -82,7 +88,8 @@ def _take(draft: Draft, actor: Actor, state: State) -> Decision:
         response_due_at=format_time(due),
         met=now <= due,
     )
-    draft.change(acknowledged_at=now, acknowledged_by=actor.id, lease_asked_at=None, lease_until=_lease_end(draft))
+    draft.change(acknowledged_at=now, acknowledged_by=actor.id, lease_owner=actor.id)
+    draft.change(lease_asked_at=None, lease_until=_lease_end(draft))
     if incident.commander is None:
         draft.change(commander=actor.id)
         draft.record(Kind.ASSIGNED, actor, "the first to acknowledge takes command", to=actor.id)
@@ -95,12 +102,7 @@ def _already(draft: Draft) -> str:
     incident = draft.incident
     who = draft.person(incident.acknowledged_by)
     after = (incident.acknowledged_at or draft.now) - incident.cycle_started_at
-    return f"{incident.ref} is already acknowledged by {who}, after {_spell_whole(after)}."
-
-
-def _spell_whole(span: timedelta) -> str:
-    """In seconds that have passed: an answer after 4 min 59.9 s was not one after 5 min."""
-    return spell(timedelta(seconds=int(span.total_seconds())))
+    return f"{incident.ref} is already acknowledged by {who}, after {spell(after)}."
 
 
 def _lease_end(draft: Draft) -> datetime | None:
@@ -242,7 +244,7 @@ def _assign(draft: Draft, command: Assign, actor: Actor, state: State) -> Decisi
     draft.record(Kind.ASSIGNED, actor, reason, to=command.to)
     _renew(draft, actor)
     if draft.incident.acknowledged_by:
-        draft.change(acknowledged_by=command.to)
+        draft.change(lease_owner=command.to)
     if command.to != actor.id:
         tell(draft, command.to, f"{actor.name or actor.id} handed you the command: {reason}")
     return draft.decision(f"{draft.person(command.to)} commands {draft.incident.ref} now.")
@@ -266,7 +268,7 @@ def _escalate(draft: Draft, command: Escalate, actor: Actor, state: State) -> De
         return unchanged(incident, "top_level", f"{incident.ref} has reached level {incident.level}, the highest.")
     target = command.level or higher[0]
     if target not in levels:
-        raise NotFound("level_unknown", f"There is no level {target}; there are {levels}.")
+        raise NotFound("level_unknown", f"There is no level {target}; there are {', '.join(map(str, levels))}.")
     reason = command.reason or f"{actor.name or actor.id} asked for level {target}"
     draft.record(Kind.ESCALATED, actor, reason, level=target, late_s=0)
     page_level(draft, target, reason)

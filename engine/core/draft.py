@@ -52,7 +52,7 @@ class Decision:
     """What is to be written, all of it in one transaction.
 
     `stopped`: queued pages with one of these `until` are not wanted any more. `fired`: timers that are used up.
-    `planned`: the timers of a new incident; those of one that is changed are planned anew when it is written.
+    `planned`: the timers of a new incident, those fired at once too; an incident that changes is planned when written.
     `changed` is False where nothing is written at all. `code` and `sentence` answer the one who asked.
     """
 

@@ -34,8 +34,8 @@ def fire_due(case: Case, due: Iterable[Timer], now: datetime, why_late: str = ""
 
 
 def start(draft: Draft, why: str) -> tuple[Timer, ...]:
-    """Fires at once what begins a cycle, in the same decision: level 1, or the queue. Levels above have timers; these
-    are returned."""
+    """Fires at once what begins a cycle, in the same decision: level 1, or the queue. Returns the whole plan, what has
+    been fired included."""
     case = replace(draft.case, incident=draft.incident, fired=draft.case.fired | draft.fired.keys())
     levels = numbers(draft)[:1]
     planned = plan(case, draft.now)
@@ -48,7 +48,7 @@ def start(draft: Draft, why: str) -> tuple[Timer, ...]:
         elif timer.kind is TimerKind.QUEUE:
             draft.fired[timer.key] = TimerState.FIRED
             tell_queue(draft, why)
-    return tuple(timer for timer in planned if timer.key not in draft.fired)
+    return planned
 
 
 def lateness(timer: Timer, now: datetime, why_late: str) -> str:
@@ -124,7 +124,7 @@ def _late_seconds(draft: Draft, timer: Timer) -> int:
 
 
 def _fire_lease(draft: Draft, timer: Timer, late: str) -> None:
-    owner = draft.incident.acknowledged_by or ""
+    owner = draft.incident.lease_owner or ""
     draft.change(lease_asked_at=draft.now)
     reason = _with("the acknowledgement has run its time: still on it?", late)
     reached = ask_owner(draft, owner, reason)
@@ -135,9 +135,9 @@ def _fire_lease(draft: Draft, timer: Timer, late: str) -> None:
 
 def _fire_lease_answer(draft: Draft, timer: Timer, late: str) -> None:
     incident = draft.incident
-    owner = draft.person(incident.acknowledged_by)
+    owner = draft.person(incident.lease_owner)
     reason = _with(f"{owner} gave no sign of life after being asked", late)
-    draft.record(Kind.UNACKNOWLEDGED, TIMER, reason, owner=incident.acknowledged_by)
+    draft.record(Kind.UNACKNOWLEDGED, TIMER, reason, owner=incident.lease_owner)
     new_cycle(draft)
     start(draft, f"{reason}; level 1 again")
 
@@ -151,6 +151,7 @@ def new_cycle(draft: Draft) -> None:
         level_caps=caps,
         acknowledged_at=None,
         acknowledged_by=None,
+        lease_owner=None,
         lease_until=None,
         lease_asked_at=None,
         hold_until=None,

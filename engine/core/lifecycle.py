@@ -66,7 +66,7 @@ def next_state(draft: Draft, command: Command, actor: Actor) -> State:
     """Where the command leads. Raises Refusal with a code and a sentence where the state or a guard refuses."""
     if not actor.role.covers(Role.RESPONDER):
         raise Forbidden(
-            "role_too_low", f"{actor.name or actor.id} may look at incidents but not act on them (role {actor.role})"
+            "role_too_low", f"{actor.name or actor.id} may look at incidents but not act on them (role {actor.role})."
         )
     holder = Holder(state=draft.incident.state.value)
     try:
@@ -79,15 +79,15 @@ def next_state(draft: Draft, command: Command, actor: Actor) -> State:
 def _refusal(draft: Draft, command: Command) -> Refusal:
     incident = draft.incident
     if command.name == "advance" and incident.state is State.DETECTION:
-        return Refusal("not_acknowledged", f"{incident.ref} is not acknowledged yet; acknowledge it first")
+        return Refusal("not_acknowledged", f"{incident.ref} is not acknowledged yet; acknowledge it first.")
     if command.name == "advance" and incident.state is State.RESOLUTION:
-        return Refusal("last_phase", f"{incident.ref} is in resolution; resolve it once service is restored")
+        return Refusal("last_phase", f"{incident.ref} is in resolution; resolve it once service is restored.")
     ends = {State.REVIEW: "resolved", State.CLOSED: "closed", State.CANCELLED: "cancelled", State.MERGED: "merged"}
     how = ends.get(incident.state, f"in {incident.state}")
     into = f" into INC-{incident.merged_into}" if incident.merged_into else ""
     return Refusal(
         f"already_{how}" if incident.state in ends else "wrong_state",
-        f"{incident.ref} is {how}{into}; {command.name} changes nothing",
+        f"{incident.ref} is {how}{into}; {command.name} changes nothing.",
     )
 
 
@@ -96,9 +96,9 @@ def _guard(draft: Draft, command: Any, actor: Actor, code: str, sentence: str) -
     if not command.override:
         raise Refusal(code, sentence)
     if not actor.role.covers(Role.MANAGER):
-        raise Forbidden("override_needs_manager", f"{sentence} Only a manager may override this")
+        raise Forbidden("override_needs_manager", f"{sentence} Only a manager may override this.")
     if not command.reason:
-        raise Refusal("override_needs_reason", f"{sentence} An override needs a reason")
+        raise Refusal("override_needs_reason", f"{sentence} An override needs a reason.")
     draft.record(Kind.OVERRIDDEN, actor, command.reason, code=code, sentence=sentence)
 
 

@@ -197,7 +197,8 @@ class Incident:
     anew (opening, raise, lapsed lease, reopening); `cycle_started_at` is where its response time counts from.
     `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
     `level_caps` holds, by level number, the latest time that a raise may not push a level past.
-    `level` is the highest level paged so far, 0 before the first page.
+    `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
+    acknowledged, until it is handed over.
     """
 
     id: int
@@ -224,6 +225,7 @@ class Incident:
     level_caps: Mapping[int, datetime] = field(default_factory=dict)
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
+    lease_owner: str | None = None
     commander: str | None = None
     lease_until: datetime | None = None
     lease_asked_at: datetime | None = None

@@ -57,12 +57,12 @@ def _raise(draft: Draft, actor: Actor, reason: str) -> None:
     """An acknowledgement covers what was seen: a raise by somebody else than the owner has to be seen anew."""
     incident = draft.incident
     why = f"raised to {incident.priority}: {reason}"
-    if incident.acknowledged_by == actor.id:
+    if incident.acknowledged_by and incident.lease_owner == actor.id:
         _page_first(draft, why)
         return
     cap = incident.level_caps.get(1)
     if incident.acknowledged_by:
-        draft.record(Kind.UNACKNOWLEDGED, actor, why, owner=incident.acknowledged_by)
+        draft.record(Kind.UNACKNOWLEDGED, actor, why, owner=incident.lease_owner)
     new_cycle(draft)
     if cap:
         draft.change(level_caps={**draft.incident.level_caps, 1: cap})

@@ -86,10 +86,11 @@ TWO_MINUTES = 120
 
 
 def spell(span: timedelta) -> str:
-    """`90 s`, `5 min`, `2 h`, `1 h 30 min`, `3 d`."""
-    seconds = round(span.total_seconds())
+    """`90 s`, `5 min`, `2 h`, `1 h 30 min`, `3 d`: whole seconds that have passed, so that an answer after 4 min 59.9 s
+    was not one after 5 min."""
+    seconds = int(span.total_seconds())
     if seconds < TWO_MINUTES and seconds % 60:
         return f"{seconds} s"
     days, rest = divmod(seconds, 86_400)
     parts = ((days, "d"), (rest // 3600, "h"), (rest % 3600 // 60, "min"), (rest % 60 if not days else 0, "s"))
-    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount) or "0 min"
+    return " ".join(f"{amount} {unit}" for amount, unit in parts if amount) or "0 s"

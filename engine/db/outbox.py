@@ -38,7 +38,12 @@ WISH = update(outbox).where(
     outbox.c.state == literal_column("'sent'"),
     outbox.c.update_at.is_(None),
 )
-PICK = select(outbox).limit(bindparam("most")).with_for_update(skip_locked=True)
+PICK = (
+    select(outbox)
+    .where(outbox.c.channel.not_in(bindparam("without", expanding=True)))
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 FRESH = PICK.where(PENDING, outbox.c.next_at <= bindparam("now")).order_by(outbox.c.priority, outbox.c.next_at)
 LAPSED = PICK.where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= bindparam("now")).order_by(
     outbox.c.claimed_until
@@ -132,13 +137,15 @@ def wish_updates(connection: Connection, incident: int, now: datetime) -> None:
     connection.execute(WISH, {"incident": incident, "update_at": now})
 
 
-def claim(connection: Connection, who: str, now: datetime, lease: timedelta, limit: int) -> list[Claimed]:
-    """Takes what is to be sent now, the most urgent first; what another engine holds is passed over. A message whose
-    lease has run out may have been sent."""
+def claim(
+    connection: Connection, who: str, now: datetime, lease: timedelta, limit: int, *, without: Collection[str] = ()
+) -> list[Claimed]:
+    """Takes what is to be sent now, the most urgent first; what another engine holds is passed over, and so are the
+    channels in `without`. A message whose lease has run out may have been sent."""
     rows: list[Row[Any]] = []
     for query in (FRESH, LAPSED, WISHED):
         if len(rows) < limit:
-            rows += connection.execute(query, {"now": now, "most": limit - len(rows)})
+            rows += connection.execute(query, {"now": now, "most": limit - len(rows), "without": list(without)})
     _take(connection, rows, who, now + lease)
     return [_claimed(row) for row in rows]
 

@@ -68,6 +68,7 @@ class IncidentRow(SQLModel, table=True):
     level_caps: Any = json()
     acknowledged_at: datetime | None = when(nullable=True)
     acknowledged_by: str | None
+    lease_owner: str | None
     commander: str | None
     lease_until: datetime | None = when(nullable=True)
     lease_asked_at: datetime | None = when(nullable=True)

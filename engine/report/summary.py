@@ -85,7 +85,12 @@ class Story:
         decided = [target for target in self.targets if target.outcome in (Outcome.MET, Outcome.MISSED)]
         missed = sum(1 for target in decided if target.outcome is Outcome.MISSED)
         verb = "was" if missed == 1 else "were"
-        return f"{missed} of {len(decided)} response targets {verb} missed." if len(decided) > 1 else ""
+        said = (
+            f"{missed} of {len(decided)} response targets {verb} missed."
+            if missed
+            else "Every response target was met."
+        )
+        return said if len(decided) > 1 else ""
 
     def _against_target(self, target: Target) -> str:
         if target.by_s is None or target.outcome not in (Outcome.MET, Outcome.MISSED):

@@ -71,7 +71,7 @@ KINDS = {
     Kind.MERGED: "Merged into another incident",
     Kind.ABSORBED: "Another incident merged in",
     Kind.REPRIORITIZED: "Priority changed",
-    Kind.ASSIGNED: "Command handed over",
+    Kind.ASSIGNED: "Command assigned",
     Kind.OVERRIDDEN: "Rule overridden",
     Kind.NOTE: "Note",
     Kind.PLAYBOOK_ATTACHED: "Playbook attached",
@@ -93,10 +93,10 @@ def kind_title(kind: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Two units at most: `31 min 5 s`, `1 h 14 min`, `2 d`."""
+    """Whole seconds that have passed, two units at most: `31 min 5 s`, `1 h 14 min`, `2 d`."""
     if 0 < seconds < 1:
         return "under 1 s"
-    rest = round(abs(seconds))
+    rest = int(abs(seconds))
     parts: list[str] = []
     for unit, size in UNITS:
         count, rest = divmod(rest, size)

@@ -25,8 +25,8 @@ SWEEP = timedelta(seconds=1)
 BREATH = timedelta(milliseconds=20)
 """Between two looks: what falls due meanwhile shares the next one's transaction."""
 NEXT = "next-due"
-WAITING = 100
-"""More looks than can ever wait for the one that is under way."""
+INSTANCES = 3
+"""A look that is about to end, one under way and one that waits for it; APScheduler drops what would be one more."""
 
 
 class Alarm:
@@ -92,8 +92,7 @@ class Alarm:
                 run_date=utc_now() + wait,
                 id=NEXT,
                 replace_existing=True,
-                # The look that sets the next one is still running when that is due; APScheduler would drop it.
-                max_instances=WAITING,
+                max_instances=INSTANCES,
                 misfire_grace_time=None,
             )
 
@@ -103,7 +102,8 @@ class Alarm:
             await self._context.signals.timers.wait()
             self._context.signals.timers.clear()
             try:
-                await self._set_next()
+                async with self._ticking:  # a look that is under way sets the next one itself
+                    await self._set_next()
             except TocsinError as error:  # as in _look
                 log.warning("tick.failed", error=str(error))
             await asyncio.sleep(SWEEP.total_seconds() / 20)

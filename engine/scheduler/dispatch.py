@@ -1,7 +1,7 @@
 """Keeps the sender going: woken in process after each commit, and by a scan of the outbox as the recovery path.
 
 It has a pace. A page that waits for its turn is safe, an alert that is not taken in is not; so in a storm the most
-urgent messages go out at a rate that no provider exceeds, and the rest of the machine is for taking alerts in.
+urgent messages go out as fast as providers take them, and the rest of the machine is for taking alerts in.
 """
 
 from __future__ import annotations
@@ -13,32 +13,36 @@ import structlog
 
 from engine.core.errors import TocsinError
 from engine.services.context import Context
-from engine.services.delivery import TOGETHER, Sender
+from engine.services.delivery import Sender
 
 log = structlog.get_logger()
 
 SCAN = 0.5
 """Seconds between two looks at the outbox when nothing wakes the sender."""
-RATE = 250
-"""Messages a second that are sent for as long as it takes. Slack takes one a second for each of its channels."""
-BURST = 500
-"""Messages beyond the rate, for the moment when everything breaks at once."""
 BREATH = 0.01
 """Seconds between two rounds at least: what is queued meanwhile shares the next one's transaction."""
+STORM = 150
+"""More alerts a second than these are a storm."""
+STORM_RATE = 100
+"""Messages a second during a storm. Slack takes one a second for each of its channels."""
+WINDOW = 0.5
+"""Seconds over which alerts are counted, at least."""
 
 
 class Pace:
-    """A bucket of permits to send, filled at a steady rate. Times are monotonic seconds."""
+    """How long to rest between two rounds. Times are monotonic seconds."""
 
-    def __init__(self, now: float) -> None:
-        self._permits: float = BURST
-        self._seen = now
+    def __init__(self, now: float, alerts: int) -> None:
+        self._since = now
+        self._alerts = alerts
+        self._storm = False
 
-    def rest(self, sent: int, now: float) -> float:
-        """Seconds until the next round, after one of so many messages."""
-        self._permits = min(BURST, self._permits + (now - self._seen) * RATE) - sent
-        self._seen = now
-        return BREATH if self._permits > 0 else (TOGETHER - self._permits) / RATE
+    def rest(self, sent: int, now: float, alerts: int) -> float:
+        """After a round of so many messages; `alerts` is how many have ever come in."""
+        if now - self._since >= WINDOW:
+            self._storm = alerts - self._alerts > STORM * (now - self._since)
+            self._since, self._alerts = now, alerts
+        return max(BREATH, sent / STORM_RATE) if self._storm else BREATH
 
 
 class Dispatcher:
@@ -60,15 +64,17 @@ class Dispatcher:
         await self._sender.settled()
 
     async def _run(self) -> None:
-        wake, time = self._context.signals.outbox, asyncio.get_running_loop().time
-        pace = Pace(time())
+        signals, time = self._context.signals, asyncio.get_running_loop().time
+        pace = Pace(time(), signals.alerts)
         while not self._stopping:
-            wake.clear()
+            signals.outbox.clear()
             sent = await self._send()
-            if sent == 0 and not self._stopping:
+            rest = pace.rest(sent, time(), signals.alerts)
+            if sent:
+                await asyncio.sleep(rest)
+            elif not self._stopping:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), SCAN)
-            await asyncio.sleep(pace.rest(sent, time()))
+                    await asyncio.wait_for(signals.outbox.wait(), SCAN)
 
     async def _send(self) -> int:
         try:

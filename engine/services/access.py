@@ -120,11 +120,12 @@ async def who(context: Context, token: str) -> Actor:
 
 
 def on_behalf(actor: Actor, config: Config, contact: str) -> Actor:
-    """The same rights, another name: a program that acts for a person says so, and that is on record."""
+    """A program that acts for a person says so, and that is on record. It may do what both may."""
     known = config.contacts.get(contact)
     if known is None:
         raise NotFound("contact_unknown", f"{contact!r} is not in contacts.")
-    return Actor(kind=ActorKind.PERSON, id=contact, name=known.name, role=actor.role, via=str(actor).replace(" ", "-"))
+    role = known.role if actor.role.covers(known.role) else actor.role
+    return Actor(kind=ActorKind.PERSON, id=contact, name=known.name, role=role, via=f"{actor.kind}:{actor.id}")
 
 
 def ensure_secret(connection: Connection) -> str:

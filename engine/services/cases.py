@@ -98,8 +98,8 @@ class Ledger:
         head = self._chain(incident, decision.events)
         self._incidents.append(incident_row(incident) | head)
         self._alerts.extend(alert_row(incident.id, alert, self._now) for alert in alerts)
-        self._timers.extend(timer_row(incident.id, timer, self._now) for timer in decision.planned)
-        self._timers.extend(self._spent(incident, key, state) for key, state in decision.fired.items())
+        for timer in decision.planned:
+            self._timers.append(self._timer(incident.id, timer, decision.fired.get(timer.key)))
         self._queue(incident, decision)
 
     def add_alert(self, incident: Incident, alert: Alert) -> None:
@@ -152,26 +152,18 @@ class Ledger:
         number = case.incident.id
         timers.finish(self._connection, number, {k: s for k, s in decision.fired.items() if k in known}, self._now)
         new = {key: state for key, state in decision.fired.items() if key not in known}
-        self._timers.extend(self._spent(case.incident, key, state) for key, state in new.items())
+        spent = (
+            [timer for timer in plan(replace(case, fired=frozenset()), self._now) if timer.key in new] if new else []
+        )
+        self._timers.extend(self._timer(number, timer, new[timer.key]) for timer in spent)
         left = {key: entry for key, entry in known.items() if key not in decision.fired}
         wanted = plan(replace(case, fired=case.fired | decision.fired.keys()), self._now)
         timers.apply(self._connection, number, reconcile(left, wanted), self._now)
 
-    def _spent(self, incident: Incident, key: str, state: TimerState) -> dict[str, Any]:
-        """A timer that did its work the moment it was wanted; kept, so that it is never wanted again."""
-        kind, level, *_ = key.split(":")
-        return {
-            "incident_id": incident.id,
-            "key": key,
-            "kind": kind,
-            "level": int(level) if level.isdigit() else 0,
-            "due_at": self._now,
-            "until": "resolved",
-            "state": state.value,
-            "reason": "done at once",
-            "created_at": self._now,
-            "done_at": self._now,
-        }
+    def _timer(self, incident: int, timer: Timer, spent: TimerState | None) -> dict[str, Any]:
+        """A timer that did its work the moment it was wanted is kept too, so that it is never wanted again."""
+        row = timer_row(incident, timer, self._now)
+        return row if spent is None else row | {"state": spent.value, "done_at": self._now}
 
     def _queue(self, incident: Incident, decision: Decision) -> None:
         for message in decision.messages:

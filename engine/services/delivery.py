@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -30,7 +31,10 @@ log = structlog.get_logger()
 LEASE = timedelta(seconds=20)
 """How long after a crash another engine takes a message over. One that is being sent has its lease prolonged."""
 GLANCE = 1.0  # seconds
-IN_FLIGHT = 32
+IN_FLIGHT = 256
+"""Messages that are being sent at a time. So many hang at most, and so much memory is taken."""
+PER_CHANNEL = 32
+"""Of these on one channel: a provider that hangs must not keep the others from sending."""
 TOGETHER = 16
 """Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 RECORD_AGAIN = 1.0  # seconds
@@ -62,7 +66,7 @@ class Sender:
         self._who = uuid.uuid4().hex
         self._results: list[Result] = []
         self._recorder: asyncio.Task[None] | None = None
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._in_flight: Counter[str] = Counter()
         self._sending: set[asyncio.Task[None]] = set()
         self._leases: dict[int, datetime] = {}
         """Of what is being sent and not on record yet: message, and when its lease ends."""
@@ -75,11 +79,10 @@ class Sender:
         """Claims what fits, starts sending it, and returns how many; 0 when there is nothing to send now."""
         now = self._context.clock.now()
         await self._prolong(now)
-        room = IN_FLIGHT * 2 - len(self._sending)
-        if room <= 0:
+        if len(self._sending) >= IN_FLIGHT:
             await asyncio.wait(self._sending, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        channels, parcels = await self._claim(now, min(room, TOGETHER))
+        channels, parcels = await self._claim(now)
         self._leases |= {parcel.claimed.delivery.id: now + LEASE for parcel in parcels}
         for parcel in parcels:
             task = asyncio.create_task(self._send(parcel, channels))
@@ -94,18 +97,19 @@ class Sender:
             await self._context.database.write(lambda c: outbox.prolong(c, ending, self._who, now + LEASE))
             self._leases |= {number: now + LEASE for number in ending if number in self._leases}
 
-    async def _claim(self, now: datetime, most: int) -> tuple[Channels, list[Parcel]]:
+    async def _claim(self, now: datetime) -> tuple[Channels, list[Parcel]]:
         """In one transaction; if that fails, with one more for each message: one that can't be put together delays
         nobody."""
         context, database = self._context, self._context.database
+        full = [channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL]
         try:
-            return await database.write(lambda c: claim(c, context, self._who, now, most))
+            return await database.write(lambda c: claim(c, context, self._who, now, full))
         except Overloaded:
             raise
         except Exception as error:  # noqa: BLE001 - the edge of the loop: the culprit is found below
             log.warning("dispatch.batch_split", error=type(error).__name__)
         channels = await database.read(lambda c: context.revisions.channels(context.revisions.current(c)))
-        taken = await database.write(lambda c: outbox.claim(c, self._who, now, LEASE, most))
+        taken = await database.write(lambda c: outbox.claim(c, self._who, now, LEASE, TOGETHER, without=full))
         return channels, [parcel for claimed in taken for parcel in await self._put_together(claimed, now)]
 
     async def _put_together(self, claimed: Claimed, now: datetime) -> list[Parcel]:
@@ -130,8 +134,10 @@ class Sender:
         return await self._context.database.read(outbox.next_attempt)
 
     async def _send(self, parcel: Parcel, channels: Channels) -> None:
-        async with self._slots:
-            result = await self._try(parcel, channels)
+        channel = parcel.claimed.delivery.message.channel
+        self._in_flight[channel] += 1
+        result = await self._try(parcel, channels)
+        self._in_flight[channel] -= 1
         self._results.append(result)
         if self._recorder is None or self._recorder.done():
             self._recorder = asyncio.create_task(self._record())
@@ -198,11 +204,12 @@ def _log(result: Result) -> None:
 
 
 def claim(
-    connection: Connection, context: Context, who: str, now: datetime, limit: int
+    connection: Connection, context: Context, who: str, now: datetime, full: Collection[str]
 ) -> tuple[Channels, list[Parcel]]:
-    """The transaction: takes messages, and puts together what their channels need."""
+    """The transaction: takes messages of channels that are not `full`, and puts together what they need."""
     channels = context.revisions.channels(context.revisions.current(connection))
-    return channels, put_together(connection, context, who, outbox.claim(connection, who, now, LEASE, limit), now)
+    taken = outbox.claim(connection, who, now, LEASE, TOGETHER, without=full)
+    return channels, put_together(connection, context, who, taken, now)
 
 
 def put_together(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -72,7 +73,7 @@ def envelopes(
             ),
             alerts=tuple(one.alert for one in _worst(own)),
             alert_count=len(own),
-            next_step=next_step(incident),
+            next_step=next_step(config, incident, known[incident.id], _zone(config, claimed)),
             receipt=_receipt(claimed),
         )
         result.append((claimed, envelope))
@@ -180,7 +181,7 @@ def _why_not(incident: Incident) -> str:
     return "acknowledged" if incident.acknowledged_at else "nobody is paged for this priority"
 
 
-NEXT_STEPS = {
+TO_DO = {
     State.DETECTION: "Acknowledge",
     State.ASSESSMENT: "Confirm the priority, state the impact, then advance to diagnosis",
     State.DIAGNOSIS: "State the cause or a mitigation, then advance to resolution",
@@ -189,5 +190,33 @@ NEXT_STEPS = {
 }
 
 
-def next_step(incident: Incident) -> str:
-    return NEXT_STEPS.get(incident.state, "")
+def to_do(incident: Incident) -> str:
+    """What the incident waits for."""
+    if incident.state.active and incident.acknowledged_at is None:
+        return TO_DO[State.DETECTION]
+    return TO_DO.get(incident.state, "")
+
+
+def next_step(config: Config, incident: Incident, known: KnownTimers, zone: str) -> str:
+    """What happens, and when, if nobody does anything; what there is to do where nothing happens by itself."""
+    pending = [timer for timer, state in known.values() if state is TimerState.PENDING]
+    for timer in sorted(pending, key=lambda timer: (timer.due_at, timer.level)):
+        told = _told(config, incident, timer)
+        if told:
+            return f"{timer.due_at.astimezone(ZoneInfo(zone)):%H:%M} {told}"
+    return to_do(incident)
+
+
+def _told(config: Config, incident: Incident, timer: Timer) -> str:
+    level = next((level for level in config.levels.values() if level.number == timer.level), None)
+    owner = _name(config, incident.lease_owner)
+    if timer.kind is TimerKind.LEASE:
+        return f'{owner} is asked "still on it?"'
+    if timer.kind is TimerKind.LEASE_ANSWER:
+        return f"level 1 is paged again, unless {owner} answers"
+    if level is None or not incident.classification.page:
+        return ""
+    if timer.kind is TimerKind.PAGE:
+        return f"{_name(config, level.primary)} is paged ({level.title})"
+    again = f"{_name(config, level.primary)} again"
+    return f"{_name(config, level.secondary)} is paged, and {again}" if level.secondary else f"{again} is paged"

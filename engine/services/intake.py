@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,7 +61,7 @@ class Arrival:
 class Intake:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._waiting: list[Submission] = []
+        self._waiting: deque[Submission] = deque()
         self._count = 0
         self._writer: asyncio.Task[None] | None = None
 
@@ -95,13 +96,14 @@ class Intake:
         size = 0
         while self._waiting and (not batch or size + len(self._waiting[0].alerts) <= BATCH_ALERTS):
             size += len(self._waiting[0].alerts)
-            batch.append(self._waiting.pop(0))
+            batch.append(self._waiting.popleft())
         self._count -= size
         return batch
 
     async def _commit(self, batch: Sequence[Submission]) -> None:
         now = self._context.clock.now()
         outcomes = await self._context.database.write(lambda connection: accept(connection, self._context, batch, now))
+        self._context.signals.alerts += sum(len(submission.alerts) for submission in batch)
         self._context.signals.ring()
         for submission, found in zip(batch, outcomes, strict=True):
             if not submission.done.done():
@@ -110,16 +112,23 @@ class Intake:
     async def _one_by_one(self, batch: Sequence[Submission], error: Exception) -> None:
         """One bad alert never fails its neighbours; an overloaded database fails them all, and they are told."""
         if len(batch) == 1 or isinstance(error, Overloaded):
-            for submission in batch:
-                if not submission.done.done():
-                    submission.done.set_exception(error)
+            _fail(batch, error)
             return
         log.warning("intake.batch_split", submissions=len(batch), error=type(error).__name__)
-        for submission in batch:
+        for index, submission in enumerate(batch):
             try:
                 await self._commit([submission])
+            except Overloaded as own:  # each of the others would wait for the database as long as this one
+                _fail(batch[index:], own)
+                return
             except Exception as own:  # noqa: BLE001 - as in _drain
-                await self._one_by_one([submission], own)
+                _fail([submission], own)
+
+
+def _fail(batch: Sequence[Submission], error: Exception) -> None:
+    for submission in batch:
+        if not submission.done.done():
+            submission.done.set_exception(error)
 
 
 def accept(connection: Connection, context: Context, batch: Sequence[Submission], now: datetime) -> list[list[Outcome]]:

@@ -59,7 +59,9 @@ def relative(at: datetime, *, now: datetime) -> str:
 
 
 def after(span: timedelta) -> str:
-    return f"after {show_span(span)}"
+    """In what has passed, as the record says it: an answer after 4 min 59 s was not one after 5 min."""
+    grain = SECOND if span < MINUTE else MINUTE if span < DAY else HOUR
+    return f"after {spell(span // grain * grain)}"
 
 
 def late_by(span: timedelta) -> str:
@@ -148,8 +150,9 @@ def incident_url(envelope: Envelope) -> str | None:
 
 
 def command_line(envelope: Envelope) -> str:
-    """The answer for a terminal."""
-    return f"tocsin incident ack {envelope.incident.ref}"
+    """The answer for a terminal, in the reader's name."""
+    who = f" --as {envelope.message.contact}" if envelope.message.contact else ""
+    return f"tocsin incident ack {envelope.incident.ref}{who}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

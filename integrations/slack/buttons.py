@@ -74,8 +74,8 @@ def asks_owner(envelope: Envelope) -> bool:
     incident, message = envelope.incident, envelope.message
     if not incident.state.active or incident.acknowledged_by is None:
         return False
-    to_owner = incident.lease_asked_at is not None and message.contact == incident.acknowledged_by
-    return to_owner or message.kind is MessageKind.QUESTION
+    to_owner = message.contact is not None and message.contact == incident.lease_owner
+    return (incident.lease_asked_at is not None and to_owner) or message.kind is MessageKind.QUESTION
 
 
 def _acknowledge(envelope: Envelope, value: str) -> ButtonElement:

@@ -154,7 +154,7 @@ async def test_who_acts_for_another_is_on_record_with_both_names(admin: httpx.As
     assert answer.json()["incident"]["acknowledged_by"] == "ops-senior"
     lines = (await admin.get(f"{INCIDENTS}/INC-1/timeline")).json()["items"]
     actors = {line["actor"] for line in lines if line["kind"] == "incident.acknowledged"}
-    assert actors == {"person:ops-senior via token:admin-via-api"}
+    assert actors == {"person:ops-senior via token:admin"}
 
 
 INVALID: tuple[tuple[str, dict[str, Any], str], ...] = (

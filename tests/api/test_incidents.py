@@ -79,7 +79,7 @@ async def test_an_invalid_report_is_refused_with_the_place_of_the_fault(light_ho
 async def test_a_report_in_anothers_name_is_on_record_as_such(admin: httpx.AsyncClient) -> None:
     await report(admin, by="ops-lead")
     lines = (await admin.get(f"{INCIDENTS}/INC-1/timeline")).json()["items"]
-    assert lines[0]["actor"] == "person:ops-lead via token:admin-via-api"
+    assert lines[0]["actor"] == "person:ops-lead via token:admin"
     refused(await admin.post(INCIDENTS, json={"title": "x", "by": "stranger"}), 404, "contact_unknown")
 
 

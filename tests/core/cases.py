@@ -182,7 +182,9 @@ def incident(priority: Priority | str = Priority.P0, state: State = State.DETECT
 def acknowledged(one: Incident, by: str = "ops-lead") -> Incident:
     """Three minutes after the opening."""
     at = one.opened_at + minutes(3)
-    return replace(one, acknowledged_at=at, acknowledged_by=by, commander=by, lease_until=at + minutes(15))
+    return replace(
+        one, acknowledged_at=at, acknowledged_by=by, lease_owner=by, commander=by, lease_until=at + minutes(15)
+    )
 
 
 def case(one: Incident, config: Config = CONFIG, **facts: Any) -> Case:

@@ -11,7 +11,7 @@ import pytest
 from engine.core.decide import decide
 from engine.core.errors import NotFound, Refusal
 from engine.core.merging import merge
-from engine.core.model import MessageKind, PlaybookStep, Priority, Role, State, TimerKind, Until
+from engine.core.model import Actor, ActorKind, MessageKind, PlaybookStep, Priority, Role, State, TimerKind, Until
 from engine.core.timeline import Kind
 from tests.core.cases import (
     CONFIG,
@@ -65,6 +65,13 @@ def test_a_second_acknowledgement_changes_nothing_and_says_whose_it_is(second: A
     decision = decide(case(acknowledged(incident())), command("acknowledge"), second, NOON + minutes(9))
     assert (decision.changed, decision.code) == (False, "already_acknowledged")
     assert decision.sentence == "INC-42 is already acknowledged by Ops-Lead, after 3 min."
+
+
+def test_a_person_takes_over_from_a_program_that_nobody_could_ask_later() -> None:
+    engine = Engine().open()
+    engine.do("acknowledge", Actor(kind=ActorKind.TOKEN, id="deploy-bot", role=Role.RESPONDER))
+    engine.do("acknowledge", LEAD)
+    assert (engine.incident.acknowledged_by, engine.incident.lease_owner) == ("ops-lead", "ops-lead")
 
 
 def test_resolve_states_when_service_was_restored_and_how_that_was_validated() -> None:
@@ -217,7 +224,8 @@ def test_the_command_is_handed_over_with_the_acknowledgement_and_the_new_command
     engine = Engine().open()
     engine.do("acknowledge")
     decision = engine.do("assign", to="eng-manager", reason="it is the database")
-    assert (engine.incident.commander, engine.incident.acknowledged_by) == ("eng-manager", "eng-manager")
+    assert (engine.incident.commander, engine.incident.lease_owner) == ("eng-manager", "eng-manager")
+    assert engine.incident.acknowledged_by == "ops-lead"
     (notice,) = decision.messages
     assert (notice.kind, notice.contact) == (MessageKind.NOTICE, "eng-manager")
     with pytest.raises(NotFound, match="'nobody' is not in contacts"):
@@ -268,7 +276,7 @@ def test_who_is_paged_in_spite_of_an_acknowledgement_is_not_spared_by_it() -> No
 
 
 def test_a_person_may_page_any_level_there_is_whatever_the_ladder_says() -> None:
-    with pytest.raises(NotFound, match=r"There is no level 7; there are \[1, 2, 3\]"):
+    with pytest.raises(NotFound, match=r"There is no level 7; there are 1, 2, 3\."):
         decide(case(incident("P2")), command("escalate", level=7), LEAD, NOON)
     beyond = decide(case(incident("P2", level=1)), command("escalate"), LEAD, NOON)
     assert [level for level, _ in pages(beyond.messages)] == [2]

@@ -256,7 +256,7 @@ def test_what_is_a_minute_late_is_slow_and_what_is_later_was_missed() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0 min"),
+        (0, "0 s"),
         (1, "1 s"),
         (90, "90 s"),
         (300, "5 min"),

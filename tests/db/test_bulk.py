@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Connection, Integer, Table, delete, insert
+from sqlalchemy import Boolean, Column, Connection, Integer, Table, insert
 from sqlalchemy.exc import IntegrityError
 
 from engine.core.model import Priority
@@ -70,9 +70,10 @@ async def test_rows_are_stored_as_the_column_types_store_them(database: Database
     def work(connection: Connection) -> None:
         if table is not incidents:
             connection.execute(insert(incidents), rows_of(incidents, count))
-        connection.execute(insert(table), rows_of(table, count))
-        usual = stored(connection, table)
-        connection.execute(delete(table))
+        with connection.begin_nested() as first:
+            connection.execute(insert(table), rows_of(table, count))
+            usual = stored(connection, table)
+            first.rollback()
         insert_rows(connection, table, rows_of(table, count))
         assert stored(connection, table) == usual
         assert len(usual) == count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import Connection, text
 
 from engine.clock import VirtualClock
-from engine.core.commands import Acknowledge, Note, Resolve
+from engine.core.commands import Acknowledge, Command, Note, Resolve
 from engine.core.errors import Refusal
-from engine.core.model import State
+from engine.core.model import Actor, State
 from engine.core.timeline import Kind
 from engine.db.database import connect
 from engine.ports import Envelope
 from engine.services import reading
-from engine.services.delivery import LEASE
+from engine.services.delivery import LEASE, claim
 from tests.services.accounts import OUTCOMES, Account, check_all, read_accounts
 from tests.services.engines import Engine, Fate, Wire, alert, engine_on, person
 from tests.services.stopping import COMMIT, StoppingDatabase
@@ -28,6 +28,7 @@ NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)
 LEAD, SENIOR = person("ops-lead"), person("ops-senior")
 RESOLVE = Resolve(validation="checked by hand")
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 WEBHOOKS = 50
 INCIDENTS = 20
 
@@ -35,12 +36,20 @@ INCIDENTS = 20
 class Pair:
     """Two engines on one database and one wire. The transactions of `first` can be stopped half way."""
 
-    def __init__(self, first: Engine, second: Engine, databases: list[StoppingDatabase], clock: VirtualClock) -> None:
+    def __init__(
+        self,
+        first: Engine,
+        second: Engine,
+        databases: list[StoppingDatabase],
+        clock: VirtualClock,
+        wire: Wire,
+    ) -> None:
         self.first = first
         self.second = second
         self.databases = databases
         self.stopping = databases[0]
         self.clock = clock
+        self.wire = wire
 
     def repeats(self) -> int:
         """Transactions that had to begin again."""
@@ -69,12 +78,28 @@ class Pair:
         """On SQLite a writer can't even begin; on PostgreSQL it waits for a row, or passes it over and is done."""
 
         def waiting(connection: Connection) -> bool:
-            return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
+            return bool(connection.execute(text(WAITING)).scalar())
 
         if self.stopping.dialect == "postgresql":
             async with asyncio.timeout(5):
                 while not task.done() and not await self.second.context.database.read(waiting):
                     await asyncio.wait([task], timeout=0.01)
+
+    def meanwhile(
+        self, ref: str, command: Command, actor: Actor, *, sends: int
+    ) -> Callable[[Envelope], Awaitable[None]]:
+        """While so many messages are on their way, a second after they were rendered, somebody acts."""
+        going = asyncio.Barrier(sends)
+
+        async def act(_: Envelope) -> None:
+            async with asyncio.timeout(5):
+                if await going.wait() == 0:
+                    self.wire.before = None
+                    self.clock.advance(timedelta(seconds=1))
+                    await self.second.command(ref, command, actor)
+                await going.wait()
+
+        return act
 
     async def accounts(self) -> list[Account]:
         """Of all incidents, and they add up."""
@@ -97,7 +122,7 @@ async def pair(database_url: str, wire: Wire) -> AsyncIterator[Pair]:
     clock = VirtualClock(NIGHT)
     databases = [StoppingDatabase(connect(database_url)) for _ in range(2)]
     first, second = [await engine_on(database, clock, wire) for database in databases]
-    yield Pair(first, second, databases, clock)
+    yield Pair(first, second, databases, clock, wire)
     await first.stop()
     await second.stop()
 
@@ -194,7 +219,7 @@ async def test_who_comes_back_after_a_lapsed_lease_has_no_say_in_a_message_that_
         """The first send of each channel hangs, as on a machine that was suspended."""
         if not envelope.repeated:
             asleep.set()
-            await awake.wait()
+            await asyncio.wait_for(awake.wait(), 5)
 
     wire.before = sleep
     first = asyncio.create_task(pair.first.sender.drain())
@@ -209,6 +234,32 @@ async def test_who_comes_back_after_a_lapsed_lease_has_no_say_in_a_message_that_
     assert Counter(line.data["channel"] for line in account.of_kind(Kind.PAGE_SENT)) == {"slack": 1, "email": 1}
 
 
+async def test_a_page_whose_sender_died_is_not_taken_up_once_somebody_has_acknowledged(pair: Pair, wire: Wire) -> None:
+    ref, context, now = await pair.open(), pair.first.context, pair.clock.now()
+    await context.database.write(lambda connection: claim(connection, context, "the dead engine", now, ()))
+    await pair.second.command(ref, Acknowledge(), LEAD)
+    pair.clock.advance(LEASE)
+    await pair.second.sender.drain()
+    assert wire.pages() == []
+    account = await pair.account(ref)
+    assert {line.reason for line in account.of_kind(Kind.PAGE_CANCELLED)} == {"somebody acknowledged"}
+
+
+async def test_a_page_that_fails_on_its_way_is_not_tried_again_once_somebody_has_acknowledged(
+    pair: Pair, wire: Wire
+) -> None:
+    ref = await pair.open()
+    wire.fates["email"].append(Fate.FAILS)
+    wire.fates["slack"].extend([Fate.ARRIVES, Fate.ARRIVES])
+    wire.before = pair.meanwhile(ref, Acknowledge(), LEAD, sends=3)
+    await pair.first.settle()
+    pair.clock.advance(FIVE_MINUTES)
+    await pair.first.settle()
+    assert wire.pages() == [("slack", "ops-lead")]
+    account = await pair.account(ref)
+    assert [line.data["channel"] for line in account.of_kind(Kind.PAGE_CANCELLED)] == ["email"]
+
+
 async def test_what_changes_while_a_message_is_brought_up_to_date_is_shown_by_another_update(
     pair: Pair, wire: Wire
 ) -> None:
@@ -217,12 +268,7 @@ async def test_what_changes_while_a_message_is_brought_up_to_date_is_shown_by_an
     pair.clock.advance(timedelta(minutes=1))
     await pair.first.command(ref, Note(text="looking"), SENIOR)
 
-    async def acknowledge(_: Envelope) -> None:
-        wire.before = None
-        pair.clock.advance(timedelta(seconds=1))
-        await pair.second.command(ref, Acknowledge(), LEAD)
-
-    wire.before = acknowledge
+    wire.before = pair.meanwhile(ref, Acknowledge(), LEAD, sends=2)
     await pair.first.settle()
     shown = {envelope.id: envelope.incident.acknowledged_by for envelope in wire.updated}
     assert len(shown) == 2
@@ -232,17 +278,8 @@ async def test_what_changes_while_a_message_is_brought_up_to_date_is_shown_by_an
 async def test_a_page_that_was_outdated_as_it_went_out_is_brought_up_to_date_where_its_channel_can(
     pair: Pair, wire: Wire
 ) -> None:
-    ref, going = await pair.open(), asyncio.Barrier(3)
-
-    async def acknowledge(_: Envelope) -> None:
-        """Once all three messages are on their way."""
-        if await going.wait() == 0:
-            wire.before = None
-            pair.clock.advance(timedelta(seconds=1))
-            await pair.second.command(ref, Acknowledge(), LEAD)
-        await going.wait()
-
-    wire.before = acknowledge
+    ref = await pair.open()
+    wire.before = pair.meanwhile(ref, Acknowledge(), LEAD, sends=3)
     await pair.first.settle()
     assert sorted(wire.pages()) == [("email", "ops-lead"), ("slack", "ops-lead")]
     assert {one.message.channel for one in wire.updated} == {"slack"}

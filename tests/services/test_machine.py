@@ -45,6 +45,7 @@ NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 PEOPLE = [person(contact) for contact in ("ops-lead", "ops-senior", "eng-manager", "cto", "cloud-support")]
 SPANS = [timedelta(seconds=5), *(timedelta(minutes=minutes) for minutes in (1, 5, 16, 30, 70, 300)), timedelta(days=6)]
 STEPS = 30
+PATIENCE = 20  # seconds
 AT_MOST = 400
 """Moments at which something is due within one span; more of them would be a circle."""
 
@@ -101,7 +102,7 @@ class Operations(RuleBasedStateMachine):
         self.engine = self.do(start_engine(self.url, self.clock, self.wire))
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(work)
+        return self.runner.run(asyncio.wait_for(work, PATIENCE))
 
     @initialize(found=st.lists(firing, min_size=1, max_size=2))
     def it_begins(self, found: list[Alert]) -> None:
@@ -174,7 +175,7 @@ class Operations(RuleBasedStateMachine):
 
     def claim_and_die(self, *, arrived: bool) -> None:
         context, now = self.engine.context, self.clock.now()
-        channels, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now, 10)))
+        channels, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now, ())))
         for parcel in parcels if arrived else ():
             with suppress(DeliveryError):
                 self.do(channels[parcel.claimed.delivery.message.channel].send(parcel.envelope))

@@ -26,7 +26,7 @@ P0 Checkout is down · answer by 03:35 CET · you are primary, Operations (level
 Acknowledge it by 03:35 (in 5 min).
 
 Open it: https://tocsin.example.com/incidents/INC-42
-Answer in Slack, or on the command line: tocsin incident ack INC-42
+Answer in Slack, or on the command line: tocsin incident ack INC-42 --as ana
 
 Next: 03:35 Ben Okafor is paged, and Ana Silva again
 

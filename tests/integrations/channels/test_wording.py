@@ -66,8 +66,8 @@ def test_the_zone_is_named_once(zone: str, name: str, note: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (0, "0 min"),
-        (0.4, "0 min"),
+        (0, "0 s"),
+        (0.4, "0 s"),
         (45, "45 s"),
         (60, "1 min"),
         (100, "2 min"),

@@ -99,6 +99,7 @@ ACKNOWLEDGED: dict[str, Any] = {
     "state": State.ASSESSMENT,
     "acknowledged_at": at(3),
     "acknowledged_by": "ana",
+    "lease_owner": "ana",
     "commander": "ana",
     "lease_until": at(18),
 }

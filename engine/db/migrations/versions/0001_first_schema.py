@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("level_caps", Json(), nullable=False),
         sa.Column("acknowledged_at", UtcDateTime(), nullable=True),
         sa.Column("acknowledged_by", sa.String(), nullable=True),
+        sa.Column("lease_owner", sa.String(), nullable=True),
         sa.Column("commander", sa.String(), nullable=True),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("lease_asked_at", UtcDateTime(), nullable=True),
@@ -321,4 +322,24 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
+    )
+    forbid_changes_of_the_timeline()
+
+
+def forbid_changes_of_the_timeline() -> None:
+    """Lines are only ever added: the database itself refuses to change or to remove one."""
+    if op.get_bind().dialect.name == "sqlite":
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER timeline_event_no_{change.lower()} BEFORE {change} ON timeline_event "
+                "BEGIN SELECT RAISE(ABORT, 'a line of the timeline is never changed'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION timeline_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'a line of the timeline is never changed'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER timeline_event_append_only BEFORE UPDATE OR DELETE ON timeline_event "
+        "FOR EACH ROW EXECUTE FUNCTION timeline_is_append_only()"
     )
