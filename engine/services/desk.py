@@ -20,6 +20,7 @@ from engine.db.placing import Wanted, find
 from engine.ports import Answer
 from engine.services.cases import Gathered, Ledger, gather, gather_one
 from engine.services.context import Channels, Context
+from engine.services.playbooks import follow_priority
 from engine.services.reports import freeze
 
 log = structlog.get_logger()
@@ -115,6 +116,7 @@ def perform(
     if gathered is None:
         raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
     decision = decide(gathered.case, command, actor, now, generation=generation)
+    decision = follow_priority(connection, context.playbooks, gathered.case, decision)
     if decision.incident.state.active and not gathered.case.incident.state.active:
         _check_that_key_is_free(connection, decision.incident)
     incident = _write(connection, channels, gathered, decision, now)

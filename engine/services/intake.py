@@ -14,13 +14,14 @@ from sqlalchemy import Connection
 
 from engine.core.errors import Overloaded
 from engine.core.intake import AlertAction, Opening, Placed, most_urgent, open_incident, place, take
-from engine.core.model import Actor, Alert, AlertStatus, Incident, Priority, incident_ref
-from engine.core.playbook import Playbook, choose, hastened
+from engine.core.model import Actor, Alert, AlertStatus, Incident, incident_ref
+from engine.core.playbook import hastened
 from engine.core.policy import Revision
-from engine.db import incidents
-from engine.db.placing import NOTHING_FOUND, Found, Wanted, find
+from engine.db import incidents, placing
+from engine.db.placing import NOTHING_FOUND, Found, Wanted
 from engine.services.cases import Gathered, Ledger, gather
 from engine.services.context import Channels, Context
+from engine.services.playbooks import follow_priority, playbook_for
 
 log = structlog.get_logger()
 
@@ -155,7 +156,7 @@ def _look_up(connection: Connection, arrivals: Iterable[Arrival]) -> int | None:
     """Notes with each alert what is on record; returns the newest revision."""
     arrivals = list(arrivals)
     placed = [arrival.placed for arrival in arrivals]
-    places = find(
+    places = placing.find(
         connection,
         [Wanted(key=one.key, source=one.actor.id, fingerprint=one.alert.fingerprint) for one in placed],
     )
@@ -199,7 +200,8 @@ class Rounds:
 
     def _take_group(self, gathered: Gathered, status: dict[str, AlertStatus], group: list[Arrival]) -> None:
         taken = take(gathered.case, status, [arrival.placed for arrival in group], self.now)
-        incident = self.ledger.change(gathered, taken.decision)
+        decision = follow_priority(self.connection, self.context.playbooks, gathered.case, taken.decision)
+        incident = self.ledger.change(gathered, decision)
         for arrival, action in zip(group, taken.outcomes, strict=True):
             self._keep_alert(incident, arrival, action, new=arrival.placed.alert.fingerprint not in status)
             if action is not AlertAction.IGNORED:
@@ -236,7 +238,9 @@ class Rounds:
         config = self.revision.config
         placed = [arrival.placed for arrival in group]
         worst, found = most_urgent(config, placed)
-        playbook, why = self._playbook(worst, found.priority)
+        alert = worst.alert
+        text = f"{alert.title} | {alert.summary}"
+        playbook, why = playbook_for(self.context.playbooks, config, worst.service, found.priority, alert.labels, text)
         opening = Opening(
             number=number,
             revision=self.revision.id,
@@ -252,14 +256,6 @@ class Rounds:
             action = AlertAction.OPENED if place_in_group == 0 else AlertAction.JOINED
             fingerprint = arrival.placed.alert.fingerprint
             arrival.outcome = Outcome(fingerprint=fingerprint, action=action, incident=incident_ref(number))
-
-    def _playbook(self, worst: Placed, priority: Priority) -> tuple[Playbook | None, str]:
-        """The playbook and why it was chosen."""
-        config, alert = self.revision.config, worst.alert
-        service = config.services.get(worst.service)
-        own = service.playbook if service else None
-        chosen = choose(config.playbooks, own, priority, alert.labels, f"{alert.title} | {alert.summary}")
-        return (self.context.playbooks.get(chosen[0]), chosen[1]) if chosen else (None, "")
 
 
 def _sort(arrivals: Iterable[Arrival]) -> tuple[dict[int, list[Arrival]], dict[str, list[Arrival]]]:

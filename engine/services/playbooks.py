@@ -1,19 +1,51 @@
-"""Playbook versions: an incident keeps the playbook that it got, whatever becomes of the file."""
+"""Which playbook an incident gets. It keeps the version that it got, whatever becomes of the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from sqlalchemy import Connection
 
-from engine.core.playbook import Playbook
-from engine.db import records
+from engine.core.draft import Case, Decision
+from engine.core.model import ENGINE, Event, Priority
+from engine.core.playbook import Playbook, choose
+from engine.core.policy import Config
+from engine.core.timeline import Kind
+from engine.db import incidents, records
+
+Playbooks = Mapping[str, Playbook]
 
 
 @lru_cache(maxsize=256)
 def read_document(document: str) -> Playbook:
     return Playbook.model_validate_json(document)
+
+
+def playbook_for(
+    playbooks: Playbooks, config: Config, service: str, priority: Priority, labels: Mapping[str, str], text: str
+) -> tuple[Playbook | None, str]:
+    """The playbook and why it was chosen. `text` is the title and the summary."""
+    known = config.services.get(service)
+    chosen = choose(config.playbooks, known.playbook if known else None, priority, labels, text)
+    return (playbooks.get(chosen[0]), chosen[1]) if chosen else (None, "")
+
+
+def follow_priority(connection: Connection, playbooks: Playbooks, case: Case, decision: Decision) -> Decision:
+    """A changed priority may want another playbook; what was ticked off stays on record."""
+    before, after = case.incident, decision.incident
+    if after.priority is before.priority or not after.state.active:
+        return decision
+    alerts = incidents.alerts_of(connection, [after.id])[after.id]
+    labels = next(iter(alerts.values())).alert.labels if alerts else {}
+    text = f"{after.title} | {after.summary}"
+    playbook, why = playbook_for(playbooks, case.config, after.service, after.priority, labels, text)
+    if playbook is None or playbook.version == before.playbook:
+        return decision
+    facts = {"playbook": playbook.version, "instead_of": before.playbook}
+    event = Event(kind=Kind.PLAYBOOK_ATTACHED.value, actor=str(ENGINE), reason=why, data=facts)
+    return replace(decision, incident=replace(after, playbook=playbook.version), events=(*decision.events, event))
 
 
 def keep(connection: Connection, playbooks: Iterable[Playbook]) -> None:

@@ -220,3 +220,11 @@ async def test_the_incident_shows_its_timers_before_they_fire(documented_stage: 
     stage = documented_stage
     await stage.fire(priority="P0")
     assert pending(await stage.incident("INC-1")) == {("response", 1), ("page", 2), ("page", 3)}
+
+
+async def test_a_raised_incident_gets_the_playbook_of_its_new_priority(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await stage.fire(priority="P1")
+    assert (await stage.incident("INC-1"))["playbook"].startswith("p1-high-priority-incident@")
+    await stage.command("INC-1", "reprioritize", priority="P0", reason="all regions", by="ops-lead")
+    assert (await stage.incident("INC-1"))["playbook"].startswith("p0-critical-incident@")
