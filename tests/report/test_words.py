@@ -19,7 +19,7 @@ from engine.report.words import KINDS, STATES, URGENCY, Names, Stamps, count, ki
         (0, "0 s"),
         (0.2, "under 1 s"),
         (45, "45 s"),
-        (59.6, "1 min"),
+        (59.6, "59 s"),
         (60, "1 min"),
         (1875, "31 min 15 s"),
         (3600, "1 h"),

@@ -15,35 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from engine.clock import VirtualClock
-from engine.core.commands import (
-    Acknowledge,
-    ActionItemIn,
-    Advance,
-    Assign,
-    Cancel,
-    Close,
-    Command,
-    Document,
-    Escalate,
-    Hold,
-    Merge,
-    Note,
-    Reopen,
-    Reprioritize,
-    Resolve,
-    Tick,
-)
+from engine.core.commands import Command
 from engine.core.errors import DeliveryError, Refusal
-from engine.core.model import Actor, Alert, Incident, MessageKind, Priority, Until, incident_ref
+from engine.core.model import Actor, Alert, Incident, MessageKind, Until
 from engine.services import reports
 from engine.services.delivery import claim
 from tests.databases import PostgresDatabases, sqlite_copy
 from tests.services.accounts import Account, check_all, check_arrivals, check_nothing_waits, read_accounts
-from tests.services.engines import Fate, Wire, alert, all_incidents, person, start_engine
+from tests.services.engines import Fate, Wire, all_incidents, start_engine
+from tests.services.happenings import acts, channels, fates, firing, spans, webhooks, whiles
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
-PEOPLE = [person(contact) for contact in ("ops-lead", "ops-senior", "eng-manager", "cto", "cloud-support")]
-SPANS = [timedelta(seconds=5), *(timedelta(minutes=minutes) for minutes in (1, 5, 16, 30, 70, 300)), timedelta(days=6)]
 STEPS = 30
 PATIENCE = 20  # seconds
 AT_MOST = 400
@@ -51,40 +33,6 @@ AT_MOST = 400
 
 T = TypeVar("T")
 OpenDatabase = Callable[[], AbstractContextManager[str]]
-
-reasons = st.sampled_from(["as agreed", "it came back"])
-priorities = st.sampled_from(Priority)
-references = st.sampled_from([1, 1, 2, 3]).map(incident_ref)
-turns: st.SearchStrategy[Command] = st.one_of(
-    st.builds(Acknowledge),
-    st.builds(Resolve, validation=st.just("checked by hand")),
-    st.builds(Reopen, reason=reasons),
-)
-others: st.SearchStrategy[Command] = st.one_of(
-    st.builds(Advance, impact=reasons, priority_confirmed=st.booleans(), cause=reasons, override=st.booleans()),
-    st.builds(Close, cause=reasons, lessons=reasons, override=st.booleans(), reason=reasons),
-    st.builds(Cancel, code=st.sampled_from(["false_alarm", "test", "duplicate"]), reason=reasons),
-    st.builds(Merge, into=references),
-    st.builds(Reprioritize, priority=priorities, reason=reasons),
-    st.builds(Assign, to=st.sampled_from(["ops-lead", "cto", "nobody-known"])),
-    st.builds(Hold, span=st.sampled_from(SPANS), reason=reasons),
-    st.builds(Escalate, level=st.sampled_from([None, 1, 2, 3]), seen_level=st.sampled_from([None, 0, 1, 2])),
-    st.builds(Note, text=reasons),
-    st.builds(Document, impact=reasons, actions=st.sampled_from([(), (ActionItemIn(what="more disks"),)])),
-    st.builds(Tick, step=st.sampled_from(["confirm-severity", "no-such-step"]), done=st.booleans()),
-)
-commands = st.one_of(turns, others)
-labels = st.one_of(
-    st.just({}),
-    st.builds(lambda priority: {"priority": priority.value}, priorities),
-    st.sampled_from([{"severity": "critical"}, {"severity": "warning"}, {"severity": "info"}]),
-)
-names, hosts = st.sampled_from(["CheckoutDown", "SearchSlow"]), st.sampled_from(["web-1", "web-2"])
-firing = st.builds(lambda name, host, own: alert(name, host, **own), names, hosts, labels)
-resolved = st.builds(lambda name, host: alert(name, host, firing=False), names, hosts)
-alerts = st.one_of(firing, firing, resolved)
-whiles = st.one_of(st.none(), st.sampled_from([timedelta(), *SPANS]))
-fates = st.lists(st.sampled_from(Fate), min_size=1, max_size=8)
 
 
 class Operations(RuleBasedStateMachine):
@@ -108,7 +56,7 @@ class Operations(RuleBasedStateMachine):
     def it_begins(self, found: list[Alert]) -> None:
         self.do(self.engine.accept(*found))
 
-    @rule(together=st.lists(st.lists(alerts, min_size=1, max_size=3), min_size=1, max_size=2), then=whiles)
+    @rule(together=st.lists(webhooks, min_size=1, max_size=2), then=whiles)
     def alerts_come(self, together: list[list[Alert]], then: timedelta | None) -> None:
         """One webhook, or two at the same moment."""
 
@@ -118,28 +66,39 @@ class Operations(RuleBasedStateMachine):
         self.do(all_at_once())
         self.go_on(then)
 
-    @rule(acts=st.lists(st.tuples(references, commands, st.sampled_from(PEOPLE)), min_size=1, max_size=3), then=whiles)
+    @rule(acts=acts, then=whiles)
     def people_act(self, acts: list[tuple[str, Command, Actor]], then: timedelta | None) -> None:
         for ref, command, actor in acts:
             with suppress(Refusal):
                 self.do(self.engine.command(ref, command, actor))
         self.go_on(then)
 
-    @rule(channel=st.sampled_from(["slack", "email", "log"]), trouble=st.one_of(st.none(), fates), then=whiles)
-    def a_channel_has_trouble(self, channel: str, trouble: list[Fate] | None, then: timedelta | None) -> None:
-        """Its next messages fare badly, or it loses its token for now."""
-        if trouble is None:
+    @rule(channel=channels, trouble=fates, lacks=st.booleans(), then=whiles)
+    def channels_change(self, channel: str, trouble: list[Fate], *, lacks: bool, then: timedelta | None) -> None:
+        """All is well again, but one: its next messages fare badly, or it has lost its token."""
+        self.wire.heal()
+        self.wire.fates[channel].extend(trouble)
+        if lacks:
             self.wire.lacking.add(channel)
-        else:
-            self.wire.fates[channel].extend(trouble)
         self.go_on(then)
 
-    @rule()
-    def all_channels_work_again(self) -> None:
-        self.wire.heal()
+    def go_on(self, span: timedelta | None) -> None:
+        """The engine looks at every moment of the span at which something is due; at None it has no time at all."""
+        if span is None:
+            return
+        end = self.clock.now() + span
+        for _ in range(AT_MOST):
+            self.do(self.engine.ticker.tick())
+            self.deliver()
+            due = self.next_moment()
+            if due is None or due > end:
+                break
+            self.clock.set(max(due, self.clock.now()))
+        else:
+            raise AssertionError("the engine does not come to rest")
+        self.clock.set(end)
 
-    @rule()
-    def messages_are_delivered(self) -> None:
+    def deliver(self) -> None:
         """Nobody is woken for what was acknowledged or over before the delivery began."""
         before, already = {one.ref: one for one in self.incidents()}, len(self.wire.arrived)
         self.do(self.engine.sender.drain())
@@ -149,22 +108,7 @@ class Operations(RuleBasedStateMachine):
                 assert incident.state.active, envelope
                 assert message.until is not Until.ACKNOWLEDGED or not incident.acknowledged_at, envelope
 
-    def go_on(self, span: timedelta | None) -> None:
-        """The engine looks at every moment of the span at which something is due; at None it has no time at all."""
-        if span is None:
-            return
-        end = self.clock.now() + span
-        for _ in range(AT_MOST):
-            self.do(self.engine.settle())
-            due = self.next_moment()
-            if due is None or due > end:
-                break
-            self.clock.set(max(due, self.clock.now()))
-        else:
-            raise AssertionError("the engine does not come to rest")
-        self.clock.set(end)
-
-    @rule(killed=st.booleans(), arrived=st.booleans(), span=st.sampled_from(SPANS))
+    @rule(killed=st.booleans(), arrived=st.booleans(), span=spans)
     def the_engine_is_down(self, *, killed: bool, arrived: bool, span: timedelta) -> None:
         """Stopped in peace, or killed while it sends: right before or right after the provider took the messages."""
         if killed:
