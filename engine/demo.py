@@ -40,7 +40,6 @@ GLANCE = 0.1  # seconds between two looks at the timeline
 MANAGER = "eng-manager"
 GROUP = {
     "receiver": "tocsin",
-    "status": "firing",
     "version": "4",
     "groupKey": '{}:{alertname="CheckoutDown"}',
     "externalURL": "http://alertmanager.example.com",
@@ -145,27 +144,32 @@ async def demo(folder: Path, console: Console, *, speed: float = SPEED) -> int:
     return 0
 
 
-def _body(started_at: datetime) -> dict[str, Any]:
+def _body(started_at: datetime, status: str = "firing") -> dict[str, Any]:
     """As Alertmanager sends it."""
     alert = {
-        "status": "firing",
+        "status": status,
         "labels": {"alertname": "CheckoutDown", "service": "checkout", "severity": "critical", "priority": "P0"},
         "annotations": {"summary": "Checkout is down: 100 % of payments fail"},
         "startsAt": started_at.isoformat(),
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus.example.com/graph",
     }
-    return {**GROUP, "alerts": [alert]}
+    return {**GROUP, "status": status, "alerts": [alert]}
 
 
-async def _alert(scene: Scene) -> str:
+async def _post(scene: Scene, body: dict[str, Any]) -> str:
+    """Returns the incident that the alert belongs to."""
     webhook = next(
         f"/webhooks/{source}/{key}"
         for source, key in (await scene.app.keys.url_keys()).values()
         if source == "alertmanager"
     )
-    answer = await scene.call("POST", webhook, _body(scene.app.context.clock.now() - NOTICED_AFTER))
-    ref = str(answer["alerts"][0]["incident"])
+    answer = await scene.call("POST", webhook, body)
+    return str(answer["alerts"][0]["incident"])
+
+
+async def _alert(scene: Scene) -> str:
+    ref = await _post(scene, _body(scene.app.context.clock.now() - NOTICED_AFTER))
     scene.story.console.print(
         f"Alertmanager posts an alert; the answer is 202: [bold]{ref}[/bold] is durable. Operations sleep on.\n"
     )
@@ -192,10 +196,11 @@ async def _click(scene: Scene, ref: str, message: Message) -> None:
 async def _work(scene: Scene, ref: str) -> None:
     base = f"/api/v1/incidents/{ref}"
     steps = (await scene.call("GET", base))["steps"]
-    for step in steps[:3]:
+    for step in steps:
         await scene.call("POST", f"{base}/tick", {"step": step["id"], "by": MANAGER})
     await scene.call("POST", f"{base}/advance", {"impact": REVIEW["impact"], "priority_confirmed": True, "by": MANAGER})
     await scene.call("POST", f"{base}/advance", {"cause": REVIEW["cause"], "by": MANAGER})
+    await _post(scene, _body(scene.app.context.clock.now(), "resolved"))
     resolved = {"validation": "Test payments succeed in all regions.", "by": MANAGER}
     await scene.call("POST", f"{base}/resolve", resolved)
 
