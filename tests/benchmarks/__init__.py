@@ -1,0 +1,1 @@
+"""How fast it is, measured on the engine as users start it: `make bench`."""

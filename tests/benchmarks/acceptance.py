@@ -1,0 +1,121 @@
+"""Alerts per second that are durable: every alert opens an incident and pages somebody, one alert a request.
+
+The engine is killed at the end, as by a power cut, and each alert that it answered with 202 is looked for in the
+database, with its incident.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from engine.db.migrate import upgrade
+from tests.benchmarks.figures import Row, Run, times_ms
+from tests.benchmarks.load import Order, Sent
+from tests.benchmarks.programs import engine, send
+from tests.databases import PostgresDatabases
+from tests.postgres import PostgresMissing, postgres_server
+
+WARM_UP = 1.5
+"""Seconds of load before the clock runs: the first requests of a process find nothing in any cache."""
+ON_RECORD = """
+SELECT alert.fingerprint, alert.incident_id FROM alert JOIN outbox
+ON outbox.incident_id = alert.incident_id AND outbox.kind = 'page'
+"""
+TARGETS = {("SQLite", 32): "2,000", ("SQLite", 1): "700"}
+
+Recorded = set[tuple[str, str]]
+
+
+def on_sqlite(runs: int, seconds: float) -> list[Row]:
+    return [_row("SQLite", connections, runs, seconds, None) for connections in (32, 1)]
+
+
+def on_postgresql(runs: int, seconds: float) -> list[Row]:
+    """Nothing where no server answers and none can be started."""
+    try:
+        with postgres_server() as server, PostgresDatabases(server) as databases:
+            note = asyncio.run(_durability(server))
+            return [_row("PostgreSQL", connections, runs, seconds, databases, note) for connections in (32, 1)]
+    except PostgresMissing:
+        return []
+
+
+def _row(
+    name: str, connections: int, runs: int, seconds: float, databases: PostgresDatabases | None, note: str = ""
+) -> Row:
+    plural = "s" if connections > 1 else ""
+    return Row(
+        name=f"{name}, {connections} connection{plural}",
+        unit="alerts/s",
+        target=TARGETS.get((name, connections), ""),
+        runs=tuple(_run(connections, seconds, databases) for _ in range(runs)),
+        note=note,
+    )
+
+
+def _run(connections: int, seconds: float, databases: PostgresDatabases | None) -> Run:
+    with tempfile.TemporaryDirectory() as folder, _address(Path(folder), databases) as url:
+        with engine(Path(folder), {"TOCSIN_DATABASE_URL": url}) as served:
+            send(Order(url=served.webhook, mark="warm", connections=connections, seconds=WARM_UP))
+            used = served.cpu_seconds
+            sent = send(Order(url=served.webhook, mark="alert", connections=connections, seconds=seconds))
+            used = served.cpu_seconds - used
+            served.kill()
+        return _figures(sent, used, _on_record(url))
+
+
+def _figures(sent: Sent, used: float, recorded: Recorded) -> Run:
+    promised = {(fingerprint, incident) for fingerprint, incident, _, _ in sent.accepted}
+    median, p99 = times_ms(answered - left for _, _, left, answered in sent.accepted)
+    return Run(
+        value=len(sent.accepted) / (sent.ended - sent.started),
+        median_ms=median,
+        p99_ms=p99,
+        count=len(sent.accepted),
+        lost=len(promised - recorded) + sum(sent.refused.values()),
+        cpu_ms=used * 1000 / len(sent.accepted) if used and sent.accepted else None,
+    )
+
+
+@contextmanager
+def _address(folder: Path, databases: PostgresDatabases | None) -> Iterator[str]:
+    if databases is None:
+        yield f"sqlite:///{folder / 'tocsin.db'}"
+        return
+    with databases.template(upgrade) as template, databases.copy(template) as url:
+        yield url
+
+
+def _on_record(url: str) -> Recorded:
+    """Fingerprint and incident of every alert whose incident has a page."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            rows = connection.execute(ON_RECORD).fetchall()
+    else:
+        rows = asyncio.run(_fetch(url, ON_RECORD))
+    return {(fingerprint, f"INC-{number}") for fingerprint, number in rows}
+
+
+async def _fetch(url: str, query: str) -> list[tuple[str, int]]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+async def _durability(server: str) -> str:
+    """How much a commit on this server is worth."""
+    connection = await asyncpg.connect(server, database="postgres")
+    try:
+        told = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
+    finally:
+        await connection.close()
+    return ", ".join(f"{name} {value}" for name, value in told.items())
