@@ -132,8 +132,14 @@ class Night:
         return [line["kind"] for line in lines]
 
     def mailed(self) -> list[str]:
+        """To whom, mail by mail."""
         names = {own["email"]: name for name, own in self.around.reach.items()}
         return [names[to] for mail in self.around.mail.messages() for to in mail.recipients]
+
+    def posted(self) -> list[str]:
+        """To whom, or into which team channel, post by post."""
+        names = {own["slack"]: name for name, own in self.around.reach.items() if "slack" in own}
+        return [names.get(one.user or "", one.channel) for one in self.around.slack.messages()]
 
 
 @asynccontextmanager
@@ -164,6 +170,7 @@ async def test_a_group_of_two_hosts_is_one_incident_with_one_page_that_its_resol
         await until(found.kinds, lambda kinds: kinds.count("page.sent") == 2)
         assert len(await found.incidents()) == 1
         assert found.mailed() == ["ops-lead"]
+        assert sorted(found.posted()) == ["C0INCIDENTS", "ops-lead"]
         assert (await found.incident())["resolved_at"]
 
 
@@ -178,6 +185,9 @@ async def test_after_an_acknowledgement_the_resolution_asks_the_commander_and_en
         await found.monitoring.send("web-1", resolved=True)
         await until(found.kinds, lambda kinds: "alert.all_cleared" in kinds and "notice.sent" in kinds)
         assert (await found.incident())["state"] == "assessment"
+        assert [who for who in (*found.mailed(), *found.posted()) if who not in ("ops-lead", "C0INCIDENTS")] == [
+            "ops-senior"
+        ]
 
 
 async def test_an_alert_that_fires_again_after_its_incident_was_closed_opens_another_that_names_it(
