@@ -24,7 +24,7 @@ from engine.services.delivery import claim
 from tests.databases import PostgresDatabases, sqlite_copy
 from tests.services.accounts import Account, check_all, check_arrivals, check_nothing_waits, read_accounts
 from tests.services.engines import Wire, all_incidents, start_engine
-from tests.services.happenings import Act, Happening, Outage, Trouble, Union, Webhooks, firing, happenings
+from tests.services.happenings import Act, Happening, Merging, Outage, Trouble, Webhooks, firing, happenings
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 EXAMPLES, STEPS = 4, 30
@@ -64,7 +64,7 @@ class Operations(RuleBasedStateMachine):
                 self.do(self.all_at_once(what.together))
             case Act():
                 self.act(what.back, what.command, what.actor)
-            case Union():
+            case Merging():
                 self.act(what.back, Merge(into=self.ref(what.into)), what.actor)
             case Trouble():
                 self.trouble(what)
