@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.hours import DAYS, end_of_next_business_day, is_open, next_opening
@@ -152,6 +152,7 @@ CALENDARS = st.builds(
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
 
+@settings(max_examples=40)
 @given(CALENDARS, MOMENTS)
 def test_the_answers_agree_with_each_other(hours: BusinessHours, now: datetime) -> None:
     opening, end = next_opening(hours, now), end_of_next_business_day(hours, now)

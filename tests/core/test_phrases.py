@@ -1,7 +1,7 @@
 """Phrases are found however a sender joins the words, and not where the sender denies them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.phrases import wording
@@ -80,6 +80,7 @@ def test_the_field_that_affirms_is_named_not_the_one_that_denies() -> None:
 WORDS = st.lists(st.text("abcxyz", min_size=4, max_size=8), min_size=1, max_size=4)
 
 
+@settings(max_examples=40)
 @given(WORDS, st.sampled_from(" _-"), st.text("no NOT|-_.'\n\u00df", max_size=30))
 def test_every_phrase_is_found_behind_any_text(words: list[str], joint: str, before: str) -> None:
     assert found(" ".join(words), f"{before}. {joint.join(words)}")
