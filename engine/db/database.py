@@ -146,11 +146,14 @@ class PostgresDatabase:
             pool_timeout=5,
             hide_parameters=True,
         )
+        # One moment for all statements of a reading, as SQLite gives it: else an incident that is being changed would
+        # seem to contradict its own timeline.
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def write(self, work: Work[T]) -> T:
         for attempt in range(1, TRIES + 1):
             try:
-                return await self._run(work)
+                return await self._run(self._engine, work)
             except (Conflict, IntegrityError):
                 if attempt == TRIES:
                     raise
@@ -162,11 +165,11 @@ class PostgresDatabase:
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def read(self, work: Work[T]) -> T:
-        return await self._run(work)
+        return await self._run(self._snapshots, work)
 
-    async def _run(self, work: Work[T]) -> T:
+    async def _run(self, db_engine: AsyncEngine, work: Work[T]) -> T:
         try:
-            async with self._engine.begin() as connection:
+            async with db_engine.begin() as connection:
                 return await connection.run_sync(work)
         except (OSError, PoolTimeout, TimeoutError) as error:
             raise Overloaded(f"the database can't be reached: {type(error).__name__}") from error

@@ -17,7 +17,7 @@ COMMIT = "COMMIT"
 
 
 class StoppingDatabase:
-    """After `stop` the first `write` that comes to a statement beginning with the given words waits right before it
+    """After `stop` the first transaction that comes to a statement beginning with the given words waits right before it
     (COMMIT: once all its work is done), holding every lock that it has taken so far, until `go_on`."""
 
     def __init__(self, database: Database) -> None:
@@ -46,18 +46,21 @@ class StoppingDatabase:
 
         def watched(connection: Connection) -> T:
             self.repeats += next(tries) > 0
-            event.listen(connection, "before_cursor_execute", self._before)
-            result = work(connection)
-            self._wait_at(COMMIT)
-            return result
+            return self._watch(connection, work)
 
         return await self._database.write(watched)
 
     async def read(self, work: Work[T]) -> T:
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: self._watch(connection, work))
 
     async def close(self) -> None:
         await self._database.close()
+
+    def _watch(self, connection: Connection, work: Work[T]) -> T:
+        event.listen(connection, "before_cursor_execute", self._before)
+        result = work(connection)
+        self._wait_at(COMMIT)
+        return result
 
     def _before(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         self._wait_at(statement.replace('"', ""))

@@ -18,7 +18,7 @@ from engine.core.model import Actor, State
 from engine.core.timeline import Kind
 from engine.db.database import connect
 from engine.ports import Envelope
-from engine.services import reading
+from engine.services import reading, reports
 from engine.services.delivery import LEASE, claim
 from tests.services.accounts import OUTCOMES, Account, check_all, read_accounts
 from tests.services.engines import Engine, Fate, Wire, alert, engine_on, person
@@ -104,7 +104,7 @@ class Pair:
     async def accounts(self) -> list[Account]:
         """Of all incidents, and they add up."""
         context = self.first.context
-        accounts = await context.database.read(lambda connection: read_accounts(connection, context))
+        accounts = await context.database.write(lambda connection: read_accounts(connection, context))
         check_all(accounts, self.clock.now())
         return accounts
 
@@ -308,6 +308,17 @@ async def test_what_two_engines_fire_at_once_is_fired_once(pair: Pair, wire: Wir
     assert [len(one.of_kind(Kind.RESPONSE_BREACHED)) for one in accounts] == [1] * INCIDENTS
     twice, once = {"ops-lead": 2 * INCIDENTS}, {"ops-senior": INCIDENTS}
     assert Counter(who for channel, who in wire.pages() if channel == "email") == twice | once
+
+
+async def test_what_is_read_is_one_moment_whatever_is_written_meanwhile(pair: Pair) -> None:
+    """The incident says where its timeline ends; a line more, and a record in good order would look forged."""
+    ref = await pair.open()
+    pair.stopping.stop("SELECT timeline_event")
+    checking = asyncio.create_task(reports.check_timelines(pair.first.context, ref))
+    await pair.stopping.stopped()
+    await pair.second.command(ref, Acknowledge(), LEAD)
+    pair.stopping.go_on()
+    assert await checking == [(ref, None)]
 
 
 async def test_50_webhooks_for_the_same_problem_at_once_open_one_incident(pair: Pair, wire: Wire) -> None:

@@ -163,7 +163,7 @@ class Operations(RuleBasedStateMachine):
 
     def accounts(self) -> list[Account]:
         context = self.engine.context
-        return self.do(context.database.read(lambda connection: read_accounts(connection, context)))
+        return self.do(context.database.write(lambda connection: read_accounts(connection, context)))
 
 
 def operate(opener: OpenDatabase, chance: int) -> None:
