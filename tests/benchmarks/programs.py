@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,11 +53,24 @@ class Engine:
 @contextmanager
 def engine(folder: Path, settings: Mapping[str, str]) -> Iterator[Engine]:
     """`tocsin serve` with the default configuration, until the end of the block."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "SLACK_"))}
     given = {"TOCSIN_DATA_DIR": str(folder), "TOCSIN_LOG_FORMAT": "json", **settings}
+    with _served([TOCSIN, "serve", "--port", "0"], folder, given) as served:
+        yield served
+
+
+@contextmanager
+def prototype(folder: Path, database: Path) -> Iterator[Engine]:
+    """The yardstick on a database in which the engine has opened one incident."""
+    with _served([sys.executable, "-m", "tests.benchmarks.prototype", database], folder, {}) as served:
+        yield served
+
+
+@contextmanager
+def _served(command: Sequence[str | Path], folder: Path, settings: Mapping[str, str]) -> Iterator[Engine]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "SLACK_"))}
     with (folder / "engine.log").open("a") as log:
         process = subprocess.Popen(
-            [TOCSIN, "serve", "--port", "0"], env=kept | given, stdout=subprocess.PIPE, stderr=log, text=True
+            command, env={**kept, **settings}, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT
         )
     with _ended(process):
         ready = _first_line(process)
