@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, func, inser
 from engine.core.errors import Conflict
 from engine.core.model import OPEN_STATES, Event, Incident, RecordedAlert, RecordedEvent
 from engine.core.timeline import chain
-from engine.db.bulk import insert_rows
+from engine.db.bulk import Change, insert_rows, update_rows
 from engine.db.rows import changed_columns, event_row, read_alert, read_event, read_incident
 from engine.db.tables import alerts, events, incidents, key_aliases
 
@@ -28,14 +28,8 @@ HEADS = (
     .order_by(incidents.c.id)
     .with_for_update()
 )
-CHANGE = update(incidents).where(incidents.c.id == bindparam("number"), incidents.c.version == bindparam("seen"))
 APPEND = update(incidents).where(incidents.c.id == bindparam("number")).values(version=incidents.c.version + 1)
 ALERTS = select(alerts).where(alerts.c.incident_id.in_(IDS)).order_by(alerts.c.id)
-SEE = (
-    update(alerts)
-    .where(alerts.c.incident_id == bindparam("incident"), alerts.c.fingerprint == bindparam("print"))
-    .values(count=alerts.c["count"] + 1)
-)
 FIRING = (
     select(alerts.c.incident_id, func.count())
     .where(alerts.c.incident_id.in_(IDS), alerts.c.status == "firing")
@@ -65,11 +59,19 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     insert_rows(connection, incidents, rows)
 
 
-def change(connection: Connection, before: Incident, after: Incident) -> None:
-    """Writes what differs, if the row is still the one that was read; raises Conflict if it isn't."""
-    columns = changed_columns(before, after) | {"version": before.version + 1}
-    if connection.execute(CHANGE, {"number": before.id, "seen": before.version} | columns).rowcount != 1:
-        raise Conflict("changed_meanwhile", f"{before.ref} was changed by someone else at the same moment; look again.")
+def change(connection: Connection, changed: Sequence[tuple[Incident, Incident]]) -> None:
+    """Writes what differs between each incident as it was read and as it shall be, if the rows are still those that
+    were read; raises Conflict where one isn't."""
+    changes = [
+        Change(
+            where={"id": before.id, "version": before.version},
+            columns=changed_columns(before, after) | {"version": before.version + 1},
+        )
+        for before, after in changed
+    ]
+    if update_rows(connection, incidents, changes) != len(changes):
+        refs = " or ".join(before.ref for before, _ in changed)
+        raise Conflict("changed_meanwhile", f"{refs} was changed by someone else at the same moment; look again.")
 
 
 def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -111,9 +113,9 @@ def add_alerts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     insert_rows(connection, alerts, rows)
 
 
-def see_alert(connection: Connection, incident: int, fingerprint: str, columns: dict[str, Any]) -> None:
-    """Counts the alert once more and writes the given columns."""
-    connection.execute(SEE, {"incident": incident, "print": fingerprint} | columns)
+def see_alerts(connection: Connection, seen: Iterable[Change]) -> None:
+    """Alerts on record that have come again, each once."""
+    update_rows(connection, alerts, seen)
 
 
 def firing(connection: Connection, ids: Collection[int]) -> dict[int, int]:

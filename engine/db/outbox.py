@@ -33,7 +33,7 @@ STOP = (
     .with_for_update(skip_locked=True)
 )
 WISH = update(outbox).where(
-    outbox.c.incident_id == bindparam("incident"),
+    outbox.c.incident_id.in_(IDS),
     outbox.c.updatable.is_(True),
     outbox.c.state == literal_column("'sent'"),
     outbox.c.update_at.is_(None),
@@ -132,9 +132,11 @@ def cancel(connection: Connection, ids: Collection[int], reason: str) -> None:
         )
 
 
-def wish_updates(connection: Connection, incident: int, now: datetime) -> None:
-    """Messages that can be brought up to date in place are wished to be; many wishes make one update."""
-    connection.execute(WISH, {"incident": incident, "update_at": now})
+def wish_updates(connection: Connection, ids: Collection[int], now: datetime) -> None:
+    """Messages of these incidents that can be brought up to date in place are wished to be; many wishes make one
+    update."""
+    if ids:
+        connection.execute(WISH, {"ids": list(ids), "update_at": now})
 
 
 def claim(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from engine.core.escalation import Changes
 from engine.core.model import Timer, TimerState
-from engine.db.bulk import insert_rows
+from engine.db.bulk import Change, insert_rows, update_rows
 from engine.db.rows import read_timer, timer_row
 from engine.db.tables import incidents, timers
 
@@ -28,12 +28,6 @@ DUE = (
 # and an acknowledgement in the same moment, would wait for each other. SQLite has no such locks, and goes without.
 CLAIM = DUE.join(incidents, incidents.c.id == timers.c.incident_id).with_for_update(of=incidents, skip_locked=True)
 NEXT = select(timers.c.due_at).where(PENDING).order_by(timers.c.due_at).limit(1)
-CHANGE = update(timers).where(timers.c.incident_id == bindparam("incident"), timers.c.key == bindparam("timer"))
-CANCEL = (
-    update(timers)
-    .where(timers.c.incident_id == bindparam("incident"), timers.c.key.in_(bindparam("keys", expanding=True)), PENDING)
-    .values(state=TimerState.CANCELLED.value)
-)
 POISON = (
     update(timers)
     .where(timers.c.incident_id == bindparam("incident"), PENDING, timers.c.due_at <= bindparam("now"))
@@ -66,32 +60,41 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     insert_rows(connection, timers, rows)
 
 
-def finish(connection: Connection, incident: int, states: Mapping[str, TimerState], now: datetime) -> set[str]:
-    """Marks pending timers as used up; returns the keys that were there."""
-    known = set()
-    for key, state in states.items():
-        place = {"incident": incident, "timer": key}
-        if connection.execute(CHANGE, place | {"state": state.value, "done_at": now}).rowcount:
-            known.add(key)
-    return known
-
-
 def poison(connection: Connection, incident: int, now: datetime) -> list[str]:
     """Sets aside what is due, without a look at what it is: that it can't be read may be the trouble. Returns the
     keys."""
     return sorted(connection.execute(POISON, {"incident": incident, "now": now, "done_at": now}).scalars())
 
 
-def apply(connection: Connection, incident: int, changes: Changes, now: datetime) -> None:
-    for timer in changes.move:
-        columns = {
-            "due_at": timer.due_at,
-            "reason": timer.reason,
-            "until": timer.until.value,
-            "state": "pending",
-            "done_at": None,
-        }
-        connection.execute(CHANGE, {"incident": incident, "timer": timer.key} | columns)
-    if changes.cancel:
-        connection.execute(CANCEL, {"incident": incident, "keys": changes.cancel, "done_at": now})
-    add(connection, [timer_row(incident, timer, now) for timer in changes.insert])
+def finish(connection: Connection, done: Iterable[tuple[int, str, TimerState]], now: datetime) -> None:
+    """Marks timers, by incident and key, as used up."""
+    update_rows(connection, timers, [_at(number, key, state=state.value, done_at=now) for number, key, state in done])
+
+
+def apply(connection: Connection, changes: Mapping[int, Changes], now: datetime) -> None:
+    """By incident: what turns the timers on record into those that are wanted."""
+    moved = [(number, timer) for number, own in changes.items() for timer in own.move]
+    dropped = [(number, key) for number, own in changes.items() for key in own.cancel]
+    update_rows(connection, timers, [_move(number, timer) for number, timer in moved])
+    update_rows(
+        connection,
+        timers,
+        [_at(number, key, state=TimerState.CANCELLED.value, done_at=now) for number, key in dropped],
+    )
+    add(connection, [timer_row(number, timer, now) for number, own in changes.items() for timer in own.insert])
+
+
+def _move(incident: int, timer: Timer) -> Change:
+    return _at(
+        incident,
+        timer.key,
+        due_at=timer.due_at,
+        reason=timer.reason,
+        until=timer.until.value,
+        state=TimerState.PENDING.value,
+        done_at=None,
+    )
+
+
+def _at(incident: int, key: str, **columns: object) -> Change:
+    return Change(where={"incident_id": incident, "key": key}, columns=columns)

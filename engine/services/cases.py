@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from engine.core.draft import Case, Decision, Tickmark
-from engine.core.escalation import plan, reconcile
+from engine.core.escalation import Changes, plan, reconcile
 from engine.core.model import Alert, Event, Incident, PlaybookStep, Timer, TimerState
 from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
 from engine.db import incidents, outbox, records, timers
+from engine.db.bulk import Change
 from engine.db.rows import alert_row, event_row, incident_row, timer_row
 from engine.services.context import Channels, Context
 from engine.services.playbooks import read_document
@@ -80,17 +81,22 @@ def _ticked(step: PlaybookStep, mark: Tickmark | None) -> PlaybookStep:
 
 
 class Ledger:
-    """Writes decisions. Openings are gathered and written together by `flush`; changes are written as they come."""
+    """Gathers what decisions come to, so that `flush` writes it with few statements, however many incidents they are
+    about. Between two flushes an incident may change once."""
 
     def __init__(self, connection: Connection, channels: Channels, now: datetime) -> None:
         self._connection = connection
         self._updatable = channels.updatable
         self._now = now
         self._incidents: list[dict[str, Any]] = []
+        self._changed: list[tuple[Incident, Incident]] = []
         self._events: list[dict[str, Any]] = []
         self._timers: list[dict[str, Any]] = []
+        self._done: list[tuple[int, str, TimerState]] = []
+        self._plans: dict[int, Changes] = {}
         self._messages: list[dict[str, Any]] = []
         self._alerts: list[dict[str, Any]] = []
+        self._seen: dict[tuple[int, str], Change] = {}
 
     def open(self, decision: Decision, alerts: Sequence[Alert]) -> None:
         """A new incident with everything that belongs to it."""
@@ -110,10 +116,16 @@ class Ledger:
         columns: dict[str, Any] = {"status": alert.status.value, "last_seen_at": self._now, "ends_at": alert.ends_at}
         if alert.annotations:
             columns |= {"annotations": dict(alert.annotations), "summary": alert.summary}
-        incidents.see_alert(self._connection, incident.id, alert.fingerprint, columns)
+        place = (incident.id, alert.fingerprint)
+        before = self._seen.get(place)
+        self._seen[place] = Change(
+            where={"incident_id": incident.id, "fingerprint": alert.fingerprint},
+            columns={**before.columns, **columns} if before else columns,
+            added={"count": before.added["count"] + 1 if before else 1},
+        )
 
     def change(self, gathered: Gathered, decision: Decision) -> Incident:
-        """Raises Conflict when the incident is no longer what was read."""
+        """The incident as it will stand."""
         case = gathered.case
         if not decision.changed:
             return case.incident
@@ -121,10 +133,9 @@ class Ledger:
         withdrawn = outbox.stoppable(connection, case.incident.id, decision.stopped) if decision.stopped else []
         events = (*decision.events, *(_cancelled(row, decision.stop_reason) for row in withdrawn))
         incident = replace(decision.incident, **self._chain(decision.incident, events))
-        incidents.change(connection, case.incident, incident)
+        self._changed.append((case.incident, incident))
         outbox.cancel(connection, [row.id for row in withdrawn], decision.stop_reason)
         self._plan(replace(case, incident=incident), gathered.timers, decision)
-        outbox.wish_updates(connection, incident.id, now)
         self._queue(incident, decision)
         for mark in decision.ticks:
             records.tick(connection, incident.id, mark)
@@ -132,15 +143,27 @@ class Ledger:
         return replace(incident, version=case.incident.version + 1)
 
     def flush(self) -> None:
-        """Writes what has been gathered, in the order that foreign keys want."""
-        connection = self._connection
+        """Writes what has been gathered, in the order that foreign keys want. Raises Conflict when an incident is no
+        longer what was read."""
+        connection, now = self._connection, self._now
         incidents.add(connection, self._incidents)
+        incidents.change(connection, self._changed)
         incidents.add_alerts(connection, self._alerts)
+        incidents.see_alerts(connection, self._seen.values())
         incidents.add_events(connection, self._events)
+        timers.finish(connection, self._done, now)
+        timers.apply(connection, self._plans, now)
         timers.add(connection, self._timers)
+        outbox.wish_updates(connection, [before.id for before, _ in self._changed], now)
         outbox.add(connection, self._messages)
-        for rows in (self._incidents, self._alerts, self._events, self._timers, self._messages):
+        self._clear()
+
+    def _clear(self) -> None:
+        for rows in (self._incidents, self._changed, self._alerts, self._events, self._done, self._timers):
             rows.clear()
+        for rows_by in (self._seen, self._plans):
+            rows_by.clear()
+        self._messages.clear()
 
     def _chain(self, incident: Incident, events: Sequence[Event]) -> dict[str, Any]:
         """Returns the columns of the incident that say where its timeline ends."""
@@ -150,7 +173,7 @@ class Ledger:
 
     def _plan(self, case: Case, known: KnownTimers, decision: Decision) -> None:
         number = case.incident.id
-        timers.finish(self._connection, number, {k: s for k, s in decision.fired.items() if k in known}, self._now)
+        self._done.extend((number, key, state) for key, state in decision.fired.items() if key in known)
         new = {key: state for key, state in decision.fired.items() if key not in known}
         spent = (
             [timer for timer in plan(replace(case, fired=frozenset()), self._now) if timer.key in new] if new else []
@@ -158,7 +181,7 @@ class Ledger:
         self._timers.extend(self._timer(number, timer, new[timer.key]) for timer in spent)
         left = {key: entry for key, entry in known.items() if key not in decision.fired}
         wanted = plan(replace(case, fired=case.fired | decision.fired.keys()), self._now)
-        timers.apply(self._connection, number, reconcile(left, wanted), self._now)
+        self._plans[number] = reconcile(left, wanted)
 
     def _timer(self, incident: int, timer: Timer, spent: TimerState | None) -> dict[str, Any]:
         """A timer that did its work the moment it was wanted is kept too, so that it is never wanted again."""

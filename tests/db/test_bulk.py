@@ -1,4 +1,4 @@
-"""The hot path's inserts store what the column types would have stored, in every table they are used for."""
+"""The hot path's statements store what the column types would have stored, in every table they are used for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Column, Connection, Integer, Table, insert
 from sqlalchemy.exc import IntegrityError
 
 from engine.core.model import Priority
-from engine.db.bulk import CHUNK, insert_rows
+from engine.db.bulk import CHUNK, Change, insert_rows, update_rows
 from engine.db.database import Database, connect
 from engine.db.tables import alerts, events, incidents, outbox, timers
 from engine.db.types import Json, UtcDateTime
@@ -106,3 +106,59 @@ async def test_a_second_row_of_one_key_is_refused_as_ever(database: Database) ->
 
 async def test_no_rows_are_no_statement(database: Database) -> None:
     await database.write(lambda connection: insert_rows(connection, timers, []))
+
+
+def change_of(table: Table, row: dict[str, Any], **where: object) -> Change:
+    """Everything that is not told by `where`, as another row of the table has it."""
+    return Change(where=where, columns={name: value for name, value in row.items() if name not in where})
+
+
+@pytest.mark.parametrize("table", [incidents, alerts, timers], ids=lambda table: table.name)
+async def test_rows_are_changed_to_what_the_column_types_store(database: Database, table: Table) -> None:
+    """The rows of the first half become those of the second, those with nothing where something was among them."""
+    owner = "id" if table is incidents else "incident_id"
+
+    def work(connection: Connection) -> None:
+        rows = rows_of(table, 8)
+        if table is not incidents:
+            insert_rows(connection, incidents, rows_of(incidents, 8))
+        insert_rows(connection, table, rows[4:])
+        wished = [row | {owner: row[owner] + 4} for row in rows[:4]]
+        changes = [change_of(table, row, **{owner: row[owner]}) for row in wished]
+        assert update_rows(connection, table, changes) == 4
+        found = connection.execute(table.select().order_by(table.c[owner]))
+        told = [row._asdict() for row in found]
+        assert [{name: row[name] for name in rows[0]} for row in told] == wished
+
+    await database.write(work)
+
+
+async def test_a_row_that_is_not_as_it_was_read_is_not_counted(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        rows = rows_of(incidents, 3)
+        insert_rows(connection, incidents, rows)
+        seen = [row["version"] + (row["id"] == 2) for row in rows]
+        changes = [
+            Change(where={"id": row["id"], "version": version}, columns={"title": "changed"})
+            for row, version in zip(rows, seen, strict=True)
+        ]
+        assert update_rows(connection, incidents, changes) == 2
+        titles = connection.execute(incidents.select().order_by(incidents.c.id)).scalars("title")
+        assert [title == "changed" for title in titles] == [True, False, True]
+
+    await database.write(work)
+
+
+async def test_changes_of_different_columns_each_write_their_own(database: Database) -> None:
+    def work(connection: Connection) -> None:
+        insert_rows(connection, incidents, [row | {"version": 5} for row in rows_of(incidents, 2)])
+        changes = [
+            Change(where={"id": 1}, columns={"title": "one"}, added={"version": 2}),
+            Change(where={"id": 2}, columns={"summary": "two", "cause": None}),
+        ]
+        assert update_rows(connection, incidents, changes) == 2
+        first, second = connection.execute(incidents.select().order_by(incidents.c.id))
+        assert (first.title, first.version, second.summary, second.cause) == ("one", 7, "two", None)
+        assert second.version == 5
+
+    await database.write(work)

@@ -12,6 +12,7 @@ import pytest
 from engine.clock import VirtualClock
 from engine.core.errors import Overloaded
 from engine.db.database import Database, T, Work, connect
+from engine.services import reading
 from engine.services.intake import Outcome
 from tests.services.engines import Engine, Wire, alert, engine_on
 
@@ -89,3 +90,14 @@ async def test_a_sender_that_hangs_up_leaves_the_others_their_answers(engine: En
     waiting[0].cancel()
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert [isinstance(answer, list) for answer in answers] == [False, True, True, True, True]
+
+
+async def test_an_alert_that_joins_and_clears_in_one_body_is_on_record_as_cleared(engine: Engine) -> None:
+    [opened] = await engine.accept(alert(host="web-1"))
+    outcomes = await engine.accept(alert(host="web-2"), alert(host="web-2"), alert(host="web-2", firing=False))
+    assert [outcome.action.value for outcome in outcomes] == ["joined", "repeated", "resolved"]
+    found = (await reading.incident(engine.context, opened.incident or "")).alerts
+    assert [(one.alert.fingerprint, one.alert.status.value, one.count) for one in found] == [
+        ("CheckoutDown/web-1", "firing", 1),
+        ("CheckoutDown/web-2", "resolved", 3),
+    ]
