@@ -60,13 +60,10 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def change(connection: Connection, changed: Sequence[tuple[Incident, Incident]]) -> None:
-    """Writes what differs between each incident as it was read and as it shall be, if the rows are still those that
-    were read; raises Conflict where one isn't."""
+    """Writes what differs between each incident as it was read and as it shall be, its version among it, if the rows
+    are still those that were read; raises Conflict where one isn't."""
     changes = [
-        Change(
-            where={"id": before.id, "version": before.version},
-            columns=changed_columns(before, after) | {"version": before.version + 1},
-        )
+        Change(where={"id": before.id, "version": before.version}, columns=changed_columns(before, after))
         for before, after in changed
     ]
     if update_rows(connection, incidents, changes) != len(changes):

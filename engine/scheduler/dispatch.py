@@ -1,7 +1,8 @@
 """Keeps the sender going: woken in process after each commit, and by a scan of the outbox as the recovery path.
 
-It has a pace. A page that waits for its turn is safe, an alert that is not taken in is not; so in a storm the most
-urgent messages go out as fast as providers take them, and the rest of the machine is for taking alerts in.
+It has a pace. A page that waits for its turn is safe, an alert that is not taken in is not, and a timer that has not
+fired has nobody's page queued; so in a storm the most urgent messages go out as fast as providers take them, and the
+rest of the machine is for alerts and timers.
 """
 
 from __future__ import annotations
@@ -22,26 +23,26 @@ SCAN = 0.5
 BREATH = 0.01
 """Seconds between two rounds at least: what is queued meanwhile shares the next one's transaction."""
 STORM = 150
-"""More alerts a second than these are a storm."""
+"""More alerts and timers a second than these are a storm."""
 STORM_RATE = 100
 """Messages a second during a storm. Slack takes one a second for each of its channels."""
 WINDOW = 0.5
-"""Seconds over which alerts are counted, at least."""
+"""Seconds over which they are counted, at least."""
 
 
 class Pace:
     """How long to rest between two rounds. Times are monotonic seconds."""
 
-    def __init__(self, now: float, alerts: int) -> None:
+    def __init__(self, now: float, work: int) -> None:
         self._since = now
-        self._alerts = alerts
+        self._work = work
         self._storm = False
 
-    def rest(self, sent: int, now: float, alerts: int) -> float:
-        """After a round of so many messages; `alerts` is how many have ever come in."""
+    def rest(self, sent: int, now: float, work: int) -> float:
+        """After a round of so many messages; `work` is how many alerts and timers there have ever been."""
         if now - self._since >= WINDOW:
-            self._storm = alerts - self._alerts > STORM * (now - self._since)
-            self._since, self._alerts = now, alerts
+            self._storm = work - self._work > STORM * (now - self._since)
+            self._since, self._work = now, work
         return max(BREATH, sent / STORM_RATE) if self._storm else BREATH
 
 
@@ -65,11 +66,11 @@ class Dispatcher:
 
     async def _run(self) -> None:
         signals, time = self._context.signals, asyncio.get_running_loop().time
-        pace = Pace(time(), signals.alerts)
+        pace = Pace(time(), signals.work)
         while not self._stopping:
             signals.outbox.clear()
             sent = await self._send()
-            rest = pace.rest(sent, time(), signals.alerts)
+            rest = pace.rest(sent, time(), signals.work)
             if sent:
                 await asyncio.sleep(rest)
             elif not self._stopping:

@@ -68,16 +68,18 @@ def playbook_steps(connection: Connection, found: Collection[Incident]) -> dict[
         name: records.playbook(connection, name)
         for name in {incident.playbook for incident in found if incident.playbook}
     }
-    steps: dict[int, tuple[PlaybookStep, ...]] = {}
-    for incident in found:
-        document = documents.get(incident.playbook) if incident.playbook else None
-        own = steps_of(read_document(document)) if document else ()
-        steps[incident.id] = tuple(_ticked(step, ticks.get(incident.id, {}).get(step.id)) for step in own)
-    return steps
+    steps = {name: steps_of(read_document(document)) for name, document in documents.items() if document}
+    return {
+        incident.id: _ticked(steps.get(incident.playbook or "", ()), ticks.get(incident.id, {})) for incident in found
+    }
 
 
-def _ticked(step: PlaybookStep, mark: Tickmark | None) -> PlaybookStep:
-    return replace(step, done_at=mark.done_at, done_by=mark.done_by, note=mark.note) if mark else step
+def _ticked(steps: tuple[PlaybookStep, ...], marks: Mapping[str, Tickmark]) -> tuple[PlaybookStep, ...]:
+    return tuple(_marked(step, marks[step.id]) if step.id in marks else step for step in steps) if marks else steps
+
+
+def _marked(step: PlaybookStep, mark: Tickmark) -> PlaybookStep:
+    return replace(step, done_at=mark.done_at, done_by=mark.done_by, note=mark.note)
 
 
 class Ledger:
@@ -132,7 +134,8 @@ class Ledger:
         connection, now = self._connection, self._now
         withdrawn = outbox.stoppable(connection, case.incident.id, decision.stopped) if decision.stopped else []
         events = (*decision.events, *(_cancelled(row, decision.stop_reason) for row in withdrawn))
-        incident = replace(decision.incident, **self._chain(decision.incident, events))
+        head = self._chain(decision.incident, events)
+        incident = replace(decision.incident, **head, version=case.incident.version + 1)
         self._changed.append((case.incident, incident))
         outbox.cancel(connection, [row.id for row in withdrawn], decision.stop_reason)
         self._plan(replace(case, incident=incident), gathered.timers, decision)
@@ -140,7 +143,7 @@ class Ledger:
         for mark in decision.ticks:
             records.tick(connection, incident.id, mark)
         records.add_actions(connection, incident.id, decision.actions, now)
-        return replace(incident, version=case.incident.version + 1)
+        return incident
 
     def flush(self) -> None:
         """Writes what has been gathered, in the order that foreign keys want. Raises Conflict when an incident is no

@@ -99,8 +99,8 @@ class Signals:
 
     outbox: asyncio.Event = field(default_factory=asyncio.Event)
     timers: asyncio.Event = field(default_factory=asyncio.Event)
-    alerts: int = 0
-    """How many have come in since the start."""
+    work: int = 0
+    """How many alerts have come in and timers have fired since the start."""
 
     def ring(self) -> None:
         self.outbox.set()

@@ -104,7 +104,7 @@ class Intake:
     async def _commit(self, batch: Sequence[Submission]) -> None:
         now = self._context.clock.now()
         outcomes = await self._context.database.write(lambda connection: accept(connection, self._context, batch, now))
-        self._context.signals.alerts += sum(len(submission.alerts) for submission in batch)
+        self._context.signals.work += sum(len(submission.alerts) for submission in batch)
         self._context.signals.ring()
         for submission, found in zip(batch, outcomes, strict=True):
             if not submission.done.done():

@@ -62,6 +62,7 @@ class Ticker:
         await self._context.database.read(self._context.revisions.current)
         total = Ticked()
         while (done := await self._fire(now, outage)).touched:
+            self._context.signals.work += done.fired
             self._context.signals.outbox.set()
             total = total + done
         self.last_tick = now

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from tests.benchmarks.acceptance import on_postgresql, on_sqlite
+from tests.benchmarks.claims import of_claims
 from tests.benchmarks.figures import Row, machine, show
 from tests.benchmarks.lateness import of_timers
 from tests.benchmarks.paging import to_slack
@@ -21,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
     "postgresql": on_postgresql,
     "paging": to_slack,
     "timers": of_timers,
+    "claims": of_claims,
 }
 RUNS, SECONDS = 3, 10.0
 QUICK_RUNS, QUICK_SECONDS = 1, 4.0

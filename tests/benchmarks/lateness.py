@@ -69,11 +69,11 @@ async def _prepare(folder: Path, count: int) -> datetime:
     async with application(Settings(data_dir=folder, admin_token=SecretStr("benchmark")), clock=clock) as app:
         clock.advance(timedelta(days=1))
         for start in range(0, PENDING // TIMERS_EACH, TOGETHER):
-            await app.intake.accept([_alert(f"waits-{start + number}") for number in range(TOGETHER)], SOURCE)
+            await app.intake.accept([critical(f"waits-{start + number}") for number in range(TOGETHER)], SOURCE)
         first = utc_now() + LEAD + timedelta(seconds=count / 1000)
         for number in range(count):
             clock.set(first - RESPONSE + timedelta(seconds=number / RATE))
-            await app.intake.accept([_alert(f"fires-{number}")], SOURCE)
+            await app.intake.accept([critical(f"fires-{number}")], SOURCE)
         await app.context.database.write(
             lambda connection: connection.exec_driver_sql("UPDATE outbox SET state = 'sent', sent_at = created_at")
         )
@@ -82,7 +82,7 @@ async def _prepare(folder: Path, count: int) -> datetime:
     return first
 
 
-def _alert(name: str) -> Alert:
+def critical(name: str) -> Alert:
     return Alert(
         fingerprint=name,
         status=AlertStatus.FIRING,

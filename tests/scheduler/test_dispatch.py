@@ -1,4 +1,4 @@
-"""The sender's pace, as a table of what has come in."""
+"""The sender's pace, as a table of what there is to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SENT = 16
 
 def rests(alerts_a_second: float, seconds: float = 3) -> list[float]:
     """What each round rests while alerts come in at this rate, ten rounds a second."""
-    pace = Pace(0.0, alerts=1000)
+    pace = Pace(0.0, work=1000)
     times = [number / 10 for number in range(1, round(seconds * 10) + 1)]
     return [pace.rest(SENT, now, 1000 + round(now * alerts_a_second)) for now in times]
 
@@ -27,11 +27,11 @@ def test_in_a_storm_messages_go_out_at_the_rate_of_storms(alerts_a_second: int) 
 
 
 def test_a_storm_is_noticed_and_over_within_two_windows() -> None:
-    pace = Pace(0.0, alerts=0)
-    assert pace.rest(SENT, WINDOW, alerts=STORM) > BREATH
-    assert pace.rest(SENT, 2 * WINDOW, alerts=STORM) == BREATH
+    pace = Pace(0.0, work=0)
+    assert pace.rest(SENT, WINDOW, work=STORM) > BREATH
+    assert pace.rest(SENT, 2 * WINDOW, work=STORM) == BREATH
 
 
 def test_a_round_of_a_single_message_rests_as_long_as_it_is_worth() -> None:
-    pace = Pace(0.0, alerts=0)
-    assert pace.rest(2, WINDOW, alerts=STORM) == pytest.approx(2 / STORM_RATE)
+    pace = Pace(0.0, work=0)
+    assert pace.rest(2, WINDOW, work=STORM) == pytest.approx(2 / STORM_RATE)
