@@ -20,7 +20,7 @@ from starlette.responses import Response
 import engine
 from engine.api.app import create_api
 from engine.api.parts import Parts
-from engine.clock import SpeedClock, SystemClock
+from engine.clock import SpeedClock, SteadyClock, SystemClock
 from engine.config.difference import digest
 from engine.config.document import read_text
 from engine.config.load import load
@@ -33,6 +33,7 @@ from engine.core.playbook import Playbook
 from engine.core.policy import Channel as ChannelConfig
 from engine.core.policy import Config, SecretRef
 from engine.db.database import Database, connect
+from engine.db.herald import Herald
 from engine.db.migrate import upgrade
 from engine.playbookfile import load_playbooks, shipped_folder
 from engine.ports import Channel, Clock
@@ -45,6 +46,7 @@ from engine.services.desk import CommandDesk
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
+from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
 from integrations.slack.app import build_app
@@ -87,6 +89,7 @@ class Application:
     alarm: Alarm
     dispatcher: Dispatcher
     presses: Presses
+    herald: Herald | None
     api: FastAPI
     made_token: SecretStr | None = None
 
@@ -95,6 +98,8 @@ class Application:
         if self.context.database.dialect == "sqlite":
             released = await self.sender.release_claims()
             log.info("outbox.released", messages=released)
+        if self.herald is not None:
+            self.herald.start()
         self.dispatcher.start()
         await self.alarm.start()
 
@@ -104,6 +109,8 @@ class Application:
         await self.alarm.stop()
         await self.intake.drained()
         await self.dispatcher.stop()
+        if self.herald is not None:
+            await self.herald.stop()
 
 
 @cache
@@ -152,10 +159,6 @@ def lacks(config: Config, settings: Settings) -> Mapping[str, str]:
     return Channels(build_channels(config, resources)).missing
 
 
-def _clock(speed: float) -> Clock:
-    return SystemClock() if speed == 1 else SpeedClock(speed)
-
-
 def _resources(settings: Settings, clock: Clock, sessions: Sessions) -> Resources:
     return Resources(
         clock=clock,
@@ -193,8 +196,13 @@ async def application(
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     await asyncio.to_thread(upgrade, url)
     database, sessions = connect(url), Sessions()
+    steady = SteadyClock()
+    keeper = Timekeeper(database, steady)
     try:
-        app = await _wire(settings, database, clock or _clock(speed), sessions, speed)
+        if clock is None:
+            await keeper.correct()
+            clock = steady if speed == 1 else SpeedClock(speed, real_now=steady.now)
+        app = await _wire(settings, database, clock, keeper, sessions, speed)
         yield app
         await app.context.revisions.close()
     finally:
@@ -202,11 +210,14 @@ async def application(
         await database.close()
 
 
-async def _wire(settings: Settings, database: Database, clock: Clock, sessions: Sessions, speed: float) -> Application:
+async def _wire(
+    settings: Settings, database: Database, clock: Clock, keeper: Timekeeper, sessions: Sessions, speed: float
+) -> Application:
     metrics = Metrics()
     context = await _context(settings, database, clock, sessions, speed, metrics)
     made_token = await access.ensure_admin(context, settings.admin_token)
-    intake, desk, ticker, sender = Intake(context), CommandDesk(context), Ticker(context), Sender(context)
+    intake, desk, sender = Intake(context), CommandDesk(context), Sender(context)
+    ticker = Ticker(context, keeper.correct)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
     parts = Parts(
         context=context,
@@ -230,9 +241,19 @@ async def _wire(settings: Settings, database: Database, clock: Clock, sessions: 
         alarm=Alarm(context, ticker, metrics),
         dispatcher=Dispatcher(context, sender),
         presses=presses,
+        herald=_herald(settings, context),
         api=create_api(parts),
         made_token=made_token,
     )
+
+
+def _herald(settings: Settings, context: Context) -> Herald | None:
+    """Where one process has the database for itself there is nobody to tell."""
+    if context.database.dialect == "sqlite":
+        return None
+    herald = Herald(settings.database_url.get_secret_value(), context.signals.wake)
+    context.signals.tell_others = herald.tell
+    return herald
 
 
 async def _context(

@@ -8,6 +8,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+TOLERANCE = timedelta(milliseconds=50)
+"""What two clocks may differ by, for the way from one to the other takes its time."""
+SLOWER = 0.95
+CORRECT_EVERY = 1.0
+"""Seconds."""
 GLANCE = 0.02
 """Seconds between two looks at a clock that only moves when it is told to."""
 
@@ -35,6 +40,44 @@ class SystemClock:
 
     def wait_for(self, span: timedelta) -> float:
         return max(0.0, span.total_seconds())
+
+
+class SteadyClock:
+    """Real time that no correction of the machine's clock can throw off: it counts on from its last correction.
+
+    Whoever runs it corrects it now and then by the time of a clock that others share: the database's, or the machine's.
+    Forward it follows at once: the machine slept, or had been set too late, and what fell due meanwhile is due. Back it
+    never steps, or a timer would wait for the same hour twice; it gains on the other clock by going slower, a second in
+    twenty, so that a timer is late by a twentieth of its time at most. So `now` never decreases after the first
+    correction, which is followed in either direction: nobody has gone by this clock before.
+    """
+
+    def __init__(self, start: datetime | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._anchor = monotonic()
+        self._corrected = -math.inf
+        self._base = utc_now() if start is None else _utc(start)
+        self._rate = 1.0
+
+    def now(self) -> datetime:
+        return self._base + timedelta(seconds=(self._monotonic() - self._anchor) * self._rate)
+
+    def wait_for(self, span: timedelta) -> float:
+        return max(0.0, span.total_seconds() / self._rate)
+
+    @property
+    def wants_correction(self) -> bool:
+        return self._monotonic() - self._corrected >= CORRECT_EVERY
+
+    def correct(self, at: datetime) -> timedelta:
+        """`at`: the time by the other clock, right now. Returns how far this one was ahead of it (negative: behind)."""
+        here = self.now()
+        ahead = here - _utc(at)
+        first = self._corrected == -math.inf
+        self._anchor = self._corrected = self._monotonic()
+        self._base = here if ahead > timedelta() and not first else _utc(at)
+        self._rate = SLOWER if ahead > TOLERANCE and not first else 1.0
+        return ahead
 
 
 class SpeedClock:

@@ -2,14 +2,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from engine.clock import SpeedClock, SystemClock, VirtualClock, sleep, unix_time, utc_now
+from engine.clock import SpeedClock, SteadyClock, SystemClock, VirtualClock, sleep, unix_time, utc_now
 from engine.ports import Clock
 
 START = datetime(2026, 3, 7, 3, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("clock", [SystemClock(), SpeedClock(60), VirtualClock(START)])
+@pytest.mark.parametrize("clock", [SystemClock(), SteadyClock(), SpeedClock(60), VirtualClock(START)])
 def test_every_clock_tells_aware_utc_and_never_waits_for_what_is_over(clock: Clock) -> None:
     assert clock.now().utcoffset() == timedelta()
     assert clock.wait_for(timedelta()) == 0.0
@@ -75,3 +75,72 @@ async def test_sleeping_takes_real_seconds() -> None:
     started = unix_time()
     await sleep(0.01)
     assert unix_time() - started >= 0.009
+
+
+class Stopwatch:
+    """Monotonic seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_steady_clock_counts_on_whatever_the_machines_clock_is_set_to() -> None:
+    watch = Stopwatch()
+    clock = SteadyClock(START, monotonic=watch)
+    watch.seconds += 300
+    assert clock.now() == START + 5 * MINUTE
+
+
+@pytest.mark.parametrize("leap", [timedelta(seconds=1), timedelta(hours=5), timedelta(days=400)])
+def test_a_steady_clock_follows_forward_at_once(leap: timedelta) -> None:
+    watch = Stopwatch()
+    clock = SteadyClock(START, monotonic=watch)
+    assert clock.correct(START + leap) == -leap
+    assert clock.now() == START + leap
+    watch.seconds += 60
+    assert clock.now() == START + leap + MINUTE
+
+
+@pytest.mark.parametrize("leap", [timedelta(seconds=1), timedelta(hours=5)])
+def test_a_steady_clock_never_goes_back_and_delays_a_timer_by_a_twentieth_at_most(leap: timedelta) -> None:
+    """The other clock is set back and goes on from there; this one is corrected by it each second."""
+    watch = Stopwatch()
+    clock = SteadyClock(START, monotonic=watch)
+    clock.correct(START)
+    shown = [clock.now()]
+    for second in range(400):
+        clock.correct(START - leap + timedelta(seconds=second))
+        watch.seconds += 1
+        shown.append(clock.now())
+    assert shown == sorted(shown)
+    due = next(second for second, at in enumerate(shown) if at >= START + 5 * MINUTE)
+    assert 300 <= due <= 300 / 0.95 + 1
+
+
+def test_a_steady_clock_that_was_ahead_meets_the_other_again() -> None:
+    watch = Stopwatch()
+    clock = SteadyClock(START, monotonic=watch)
+    clock.correct(START)
+    for second in range(60):
+        clock.correct(START - timedelta(seconds=2) + timedelta(seconds=second))
+        watch.seconds += 1
+    assert abs(clock.now() - (START + timedelta(seconds=58))) <= timedelta(milliseconds=100)
+
+
+def test_a_steady_clock_takes_two_clocks_that_all_but_agree_for_one() -> None:
+    watch = Stopwatch()
+    clock = SteadyClock(START, monotonic=watch)
+    clock.correct(START)
+    clock.correct(START - timedelta(milliseconds=5))
+    watch.seconds += 60
+    assert clock.now() == START + MINUTE
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-5), timedelta(hours=5)])
+def test_a_steady_clock_begins_with_the_others_time(off: timedelta) -> None:
+    clock = SteadyClock(START + off, monotonic=Stopwatch())
+    clock.correct(START)
+    assert clock.now() == START

@@ -102,7 +102,15 @@ class Signals:
     work: int = 0
     """How many alerts have come in and timers have fired since the start."""
 
+    tell_others: Callable[[], None] = lambda: None
+    """Passes the word on to the other engines on this database."""
+
     def ring(self) -> None:
+        self.wake()
+        self.tell_others()
+
+    def wake(self) -> None:
+        """Another engine has rung."""
         self.outbox.set()
         self.timers.set()
 

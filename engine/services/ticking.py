@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,16 +49,25 @@ class Ticked:
         )
 
 
+async def _as_it_is() -> timedelta:
+    """A clock that nobody has to keep right."""
+    return timedelta()
+
+
 class Ticker:
-    def __init__(self, context: Context) -> None:
+    """`keep_time` puts the clock right, and returns by how much it went forward."""
+
+    def __init__(self, context: Context, keep_time: Callable[[], Awaitable[timedelta]] = _as_it_is) -> None:
         self._context = context
+        self._keep_time = keep_time
         self._noted: datetime | None = None
         self.last_tick: datetime | None = None
 
     async def tick(self) -> Ticked:
         """Fires everything that is due now. Never raises for one incident's sake, but Overloaded for the database's."""
+        leapt = await self._keep_time()
         now = self._context.clock.now()
-        outage = await self._note(now)
+        outage = await self._note(now, leapt)
         await self._context.database.read(self._context.revisions.current)
         total = Ticked()
         while (done := await self._fire(now, outage)).touched:
@@ -102,7 +111,7 @@ class Ticker:
     async def next_due(self) -> datetime | None:
         return await self._context.database.read(timers.next_due)
 
-    async def _note(self, now: datetime) -> str:
+    async def _note(self, now: datetime, leapt: timedelta) -> str:
         """Writes the time down now and then; returns what there is to say of a time in which the engine did not run."""
         before = self.last_tick or await self._context.database.read(last_tick)
         if self._noted is None or now - self._noted >= NOTE_EVERY:
@@ -110,7 +119,11 @@ class Ticker:
                 lambda connection: records.put_setting(connection, LAST_TICK, format_time(now))
             )
             self._noted = now
-        if before is None or not self._stood_still(now - before):
+        if before is None:
+            return ""
+        if leapt > OUTAGE:
+            return f"the clock went forward at once, from {now - leapt:%H:%M:%S} to {now:%H:%M:%S} UTC"
+        if not self._stood_still(now - before):
             return ""
         log.warning("engine.outage", since=format_time(before), seconds=round((now - before).total_seconds()))
         return f"the engine did not run from {before:%H:%M:%S} to {now:%H:%M:%S} UTC"
