@@ -28,8 +28,9 @@ from engine.services.envelopes import envelopes
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=20)
-"""How long after a crash another engine takes a message over. One that is being sent has its lease prolonged."""
+LEASE = timedelta(seconds=4)
+"""How long after a crash another engine takes a message over: a page is to be 5 s late at most. One that is being sent
+has its lease prolonged."""
 GLANCE = 1.0  # seconds
 IN_FLIGHT = 256
 """Messages that are being sent at a time. So many hang at most, and so much memory is taken."""
