@@ -7,6 +7,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
@@ -36,6 +38,16 @@ async def _upgrade_postgres(url: str) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         await connection.run_sync(_run)
     await db_engine.dispose()
+
+
+def head() -> str:
+    """This release's revision."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
+
+
+def revision(connection: Connection) -> str | None:
+    """That of a database; None where it has never been migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _run(connection: Connection) -> None:
