@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 
@@ -37,14 +38,16 @@ from engine.db.herald import Herald
 from engine.db.migrate import upgrade
 from engine.playbookfile import load_playbooks, shipped_folder
 from engine.ports import Channel, Clock
-from engine.scheduler.alarm import Alarm
+from engine.scheduler.alarm import Alarm, Errand
 from engine.scheduler.dispatch import Dispatcher
 from engine.services import access, configs
+from engine.services.answers import forget
 from engine.services.context import Channels, Context, Revisions, Signals
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
+from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker
 from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
@@ -217,7 +220,8 @@ async def _wire(
     context = await _context(settings, database, clock, sessions, speed, metrics)
     made_token = await access.ensure_admin(context, settings.admin_token)
     intake, desk, sender = Intake(context), CommandDesk(context), Sender(context)
-    ticker = Ticker(context, keeper.correct)
+    report = SelfReport(context, intake)
+    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
     parts = Parts(
         context=context,
@@ -238,13 +242,17 @@ async def _wire(
         ticker=ticker,
         sender=sender,
         keys=keys,
-        alarm=Alarm(context, ticker, metrics),
+        alarm=Alarm(context, ticker, metrics, _errands(context)),
         dispatcher=Dispatcher(context, sender),
         presses=presses,
         herald=_herald(settings, context),
         api=create_api(parts),
         made_token=made_token,
     )
+
+
+def _errands(context: Context) -> list[Errand]:
+    return [Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context))]
 
 
 def _herald(settings: Settings, context: Context) -> Herald | None:

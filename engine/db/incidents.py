@@ -22,6 +22,7 @@ OPEN = tuple(state.value for state in OPEN_STATES)
 IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 LOAD = select(incidents).where(incidents.c.id.in_(IDS)).order_by(incidents.c.id)
 LOCK = LOAD.with_for_update()
+SOURCES = select(incidents.c.id, incidents.c.source).where(incidents.c.id.in_(IDS))
 HEADS = (
     select(incidents.c.id, incidents.c.timeline_seq, incidents.c.timeline_hash)
     .where(incidents.c.id.in_(IDS))
@@ -53,6 +54,12 @@ def load(connection: Connection, ids: Collection[int], *, lock: bool = False) ->
         return {}
     rows = connection.execute(LOCK if lock else LOAD, {"ids": list(ids)})
     return {row.id: read_incident(row) for row in rows}
+
+
+def sources_of(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Without a look at the rest of the row, which may be what can't be read."""
+    rows = connection.execute(SOURCES, {"ids": list(ids)}) if ids else ()
+    return {row[0]: row[1] for row in rows}
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

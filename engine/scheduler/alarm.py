@@ -6,6 +6,8 @@ No job store: a 3.x store can't be shared between engines, and its misfire grace
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -13,7 +15,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from engine.clock import utc_now
 from engine.core.errors import TocsinError
-from engine.services.answers import forget
 from engine.services.context import Context
 from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
@@ -29,11 +30,27 @@ INSTANCES = 3
 """A look that is about to end, one under way and one that waits for it; APScheduler drops what would be one more."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errand:
+    """Something to do now and then beside the timers. Real time counts; a run that takes longer is not doubled."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], Awaitable[object]]
+
+
 class Alarm:
-    def __init__(self, context: Context, ticker: Ticker, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        context: Context,
+        ticker: Ticker,
+        metrics: Metrics,
+        errands: Sequence[Errand] = (),
+    ) -> None:
         self._context = context
         self._ticker = ticker
         self._metrics = metrics
+        self._errands = errands
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._ticking = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
@@ -49,7 +66,16 @@ class Alarm:
             coalesce=True,
             misfire_grace_time=None,
         )
-        self._scheduler.add_job(self._forget, "interval", hours=1, max_instances=1, coalesce=True)
+        for errand in self._errands:
+            self._scheduler.add_job(
+                self._do,
+                "interval",
+                args=[errand],
+                seconds=errand.every.total_seconds(),
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
         self._scheduler.start()
         self._listener = asyncio.create_task(self._listen())
 
@@ -72,12 +98,13 @@ class Alarm:
             except Exception:  # the edge of the loop: the next tick has to come
                 log.exception("tick.broke")
 
-    async def _forget(self) -> None:
-        """Drops answers kept for idempotency keys that nobody will repeat any more."""
+    async def _do(self, errand: Errand) -> None:
         try:
-            await forget(self._context)
-        except TocsinError as error:  # the next hour comes again
-            log.warning("answers.not_dropped", error=str(error))
+            await errand.run()
+        except TocsinError as error:  # its time comes again
+            log.warning("errand.failed", errand=errand.name, error=str(error))
+        except Exception:  # the edge of the loop: the others have to go on
+            log.exception("errand.broke", errand=errand.name)
 
     async def _set_next(self) -> None:
         due = await self._ticker.next_due()

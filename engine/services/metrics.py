@@ -58,7 +58,7 @@ class Metrics:
 
     def ticked(self, tick: Ticked) -> None:
         self.timers.labels("fired").inc(tick.fired)
-        self.timers.labels("set_aside").inc(tick.set_aside)
+        self.timers.labels("set_aside").inc(len(tick.set_aside))
         for late in tick.lateness:
             self.lateness.observe(late.total_seconds())
 

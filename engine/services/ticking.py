@@ -31,10 +31,10 @@ BATCH = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticked:
-    """What a tick did: timers fired, incidents set aside, and how late each timer was (engine time)."""
+    """What a tick did: timers fired, incidents whose timers were set aside, how late each timer was (engine time)."""
 
     fired: int = 0
-    set_aside: int = 0
+    set_aside: tuple[str, ...] = ()
     lateness: tuple[timedelta, ...] = ()
 
     @property
@@ -54,12 +54,24 @@ async def _as_it_is() -> timedelta:
     return timedelta()
 
 
-class Ticker:
-    """`keep_time` puts the clock right, and returns by how much it went forward."""
+async def _in_the_log(refs: Sequence[str]) -> None:
+    """What is set aside is in the log already."""
 
-    def __init__(self, context: Context, keep_time: Callable[[], Awaitable[timedelta]] = _as_it_is) -> None:
+
+class Ticker:
+    """`keep_time` puts the clock right, and returns by how much it went forward. `tell` hears of incidents whose timers
+    can't be worked."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        keep_time: Callable[[], Awaitable[timedelta]] = _as_it_is,
+        tell: Callable[[Sequence[str]], Awaitable[None]] = _in_the_log,
+    ) -> None:
         self._context = context
         self._keep_time = keep_time
+        self._tell = tell
         self._noted: datetime | None = None
         self.last_tick: datetime | None = None
 
@@ -75,6 +87,8 @@ class Ticker:
             self._context.signals.outbox.set()
             total = total + done
         self.last_tick = now
+        if total.set_aside:
+            await self._tell(total.set_aside)
         return total
 
     async def _fire(self, now: datetime, outage: str) -> Ticked:
@@ -106,7 +120,7 @@ class Ticker:
         except Exception:  # as above; the next tick meets it again, and the incidents after it do not wait for that
             log.exception("timer.not_set_aside", incident=incident_ref(number))
             return Ticked()
-        return Ticked(set_aside=1)
+        return Ticked(set_aside=(incident_ref(number),))
 
     async def next_due(self) -> datetime | None:
         return await self._context.database.read(timers.next_due)

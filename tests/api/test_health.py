@@ -138,7 +138,7 @@ async def test_sends_are_counted_by_what_came_of_them() -> None:
 
 def test_ticks_are_counted_with_the_lateness_of_each_timer() -> None:
     metrics = Metrics()
-    metrics.ticked(Ticked(fired=2, set_aside=1, lateness=(timedelta(seconds=0.2), timedelta(seconds=4))))
+    metrics.ticked(Ticked(fired=2, set_aside=("INC-7",), lateness=(timedelta(seconds=0.2), timedelta(seconds=4))))
     assert value(metrics, "tocsin_timers_total", result="fired") == 2
     assert value(metrics, "tocsin_timers_total", result="set_aside") == 1
     assert value(metrics, "tocsin_timer_lateness_seconds_bucket", le="0.25") == 1

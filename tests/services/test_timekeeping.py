@@ -54,7 +54,7 @@ async def test_what_a_leap_of_the_clock_made_late_says_so(database_url: str) -> 
 
     await engine.accept(alert(priority="P0"))
     await engine.settle()
-    ticker = Ticker(engine.context, keep_time)
+    ticker = Ticker(engine.context, keep_time=keep_time)
     ticker.last_tick = clock.now()
     await ticker.tick()
     await ticker.tick()
