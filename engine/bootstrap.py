@@ -42,6 +42,7 @@ from engine.scheduler.alarm import Alarm, Errand
 from engine.scheduler.dispatch import Dispatcher
 from engine.services import access, configs
 from engine.services.answers import forget
+from engine.services.canary import Canaries
 from engine.services.context import Channels, Context, Revisions, Signals
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
@@ -90,6 +91,7 @@ class Application:
     sender: Sender
     keys: access.Keys
     alarm: Alarm
+    canaries: Canaries
     dispatcher: Dispatcher
     presses: Presses
     herald: Herald | None
@@ -221,6 +223,7 @@ async def _wire(
     made_token = await access.ensure_admin(context, settings.admin_token)
     intake, desk, sender = Intake(context), CommandDesk(context), Sender(context)
     report = SelfReport(context, intake)
+    canaries = Canaries(context, intake, report, metrics.canary_arrived)
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
     parts = Parts(
@@ -242,7 +245,8 @@ async def _wire(
         ticker=ticker,
         sender=sender,
         keys=keys,
-        alarm=Alarm(context, ticker, metrics, _errands(context)),
+        alarm=Alarm(context, ticker, metrics, _errands(context, canaries)),
+        canaries=canaries,
         dispatcher=Dispatcher(context, sender),
         presses=presses,
         herald=_herald(settings, context),
@@ -251,8 +255,11 @@ async def _wire(
     )
 
 
-def _errands(context: Context) -> list[Errand]:
-    return [Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context))]
+def _errands(context: Context, canaries: Canaries) -> list[Errand]:
+    return [
+        Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context)),
+        Errand(name="look after canaries", every=timedelta(seconds=5), run=canaries.look),
+    ]
 
 
 def _herald(settings: Settings, context: Context) -> Herald | None:

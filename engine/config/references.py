@@ -89,6 +89,8 @@ def _of_services(config: Config) -> Iterator[Reference]:
         yield Reference(at=("services", name, "policy"), to=Target.POLICY, name=service.policy)
         if service.playbook is not None:
             yield Reference(at=("services", name, "playbook"), to=Target.PLAYBOOK, name=service.playbook)
+    if config.canary is not None:
+        yield Reference(at=("canary", "service"), to=Target.SERVICE, name=config.canary.service)
     for place, route in enumerate(config.routes):
         yield Reference(at=("routes", place, "service"), to=Target.SERVICE, name=route.service)
 

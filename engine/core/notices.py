@@ -56,7 +56,11 @@ def tell(draft: Draft, contact: str, reason: str) -> None:
 
 
 def post_cards(draft: Draft) -> None:
-    """One card per incident in each team channel, brought up to date in place from then on."""
+    """One card per incident in each team channel, brought up to date in place from then on. A canary has none: it would
+    teach everybody not to look."""
+    canary = draft.case.config.canary
+    if canary is not None and draft.incident.service == canary.service:
+        return
     for card in draft.case.config.cards:
         if card.channel in draft.case.reachable:
             draft.messages.append(

@@ -280,6 +280,22 @@ class Queue(Model):
     address: Address
 
 
+class Canary(Model):
+    """A page on a schedule, through all that a real one goes through, to an address that nobody is woken by."""
+
+    every: SpanAhead
+    service: Name
+    """Its policy's ladder for P2 says who is paged: give it one of its own, whose level is an address for tests."""
+    within: SpanAhead = timedelta(minutes=1)
+    """When its receipt has to be there; without one operations get an incident."""
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> Self:
+        if self.within >= self.every:
+            raise ValueError("`within` has to be shorter than `every`, or two canaries would be on their way at once")
+        return self
+
+
 class Config(Model):
     """The whole of `tocsin.yaml`: who is reached how, by which ladder, on which clock."""
 
@@ -296,6 +312,8 @@ class Config(Model):
     routes: tuple[Route, ...] = ()
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()
+    canary: Canary | None = None
+    """Without it the path of a page is tried by real pages alone."""
     playbooks: Playbooks = Playbooks()
     default_policy: Name = "standard"
     """The policy of services that are not listed."""

@@ -302,6 +302,16 @@ class ReportRow(SQLModel, table=True):
     document: str
 
 
+class OccurrenceRow(SQLModel, table=True):
+    """One occurrence of work on a schedule, claimed by the engine that does it."""
+
+    __tablename__ = "occurrence"
+
+    name: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    claimed_at: datetime = when()
+
+
 class SettingRow(SQLModel, table=True):
     """What the installation knows about itself: its secret, its last tick."""
 
@@ -331,4 +341,5 @@ revisions = _table("config_revision")
 tokens = _table("api_token")
 answers = _table("idempotent_answer")
 reports = _table("frozen_report")
+occurrences = _table("occurrence")
 settings = _table("setting")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -11,6 +12,7 @@ from engine.ports import Channel, Envelope, Receipt
 from engine.services.ticking import Ticked
 
 WEBHOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+CANARY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 LATENESS_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
@@ -52,6 +54,17 @@ class Metrics:
         self.oldest = Gauge(
             "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=registry
         )
+        self.canary_sent = Gauge(
+            "tocsin_canary_last_success_timestamp_seconds",
+            "When the last canary page was sent that arrived; 0 where none has.",
+            registry=registry,
+        )
+        self.canary_seconds = Histogram(
+            "tocsin_canary_seconds",
+            "From the opening of a canary's incident to the receipt of its page.",
+            buckets=CANARY_BUCKETS,
+            registry=registry,
+        )
         self.last_tick = Gauge(
             "tocsin_last_tick_age_seconds", "How long ago this process last looked.", registry=registry
         )
@@ -61,6 +74,10 @@ class Metrics:
         self.timers.labels("set_aside").inc(len(tick.set_aside))
         for late in tick.lateness:
             self.lateness.observe(late.total_seconds())
+
+    def canary_arrived(self, sent: datetime, took: timedelta) -> None:
+        self.canary_sent.set(sent.timestamp())
+        self.canary_seconds.observe(took.total_seconds())
 
     def counted(self, channels: Mapping[str, Channel]) -> dict[str, Channel]:
         """The same channels, their sends counted."""
