@@ -1,6 +1,7 @@
-"""`python -m tests.simulation [--years N | --days N] [--seed N] [--busy] [--database KIND] [--json]`: does it hold?
+"""`python -m tests.simulation [--years N | --days N] [--seed N] [--pace PACE] [--database KIND] [--json]`
 
-Each simulated year is a world of its own with a seed of its own, on a fresh database. Exit code 1 on any violation.
+Does it hold? Each simulated year is a world of its own with a seed of its own, on a fresh database. Exit code 1 on any
+violation.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from tests.simulation.figures import YEAR, Sums, failure
-from tests.simulation.pace import BUSY
-from tests.simulation.pace import YEAR as USUAL
+from tests.simulation.pace import PACES
 from tests.simulation.places import PLACES
 from tests.simulation.runs import around, simulate
 
@@ -27,7 +27,7 @@ def main() -> None:
         for seed, span in worlds(options):
             began = time.perf_counter()
             with place() as url:
-                run = simulate(seed=seed, url=url, pace=BUSY if options.busy else USUAL, span=span)
+                run = simulate(seed=seed, url=url, pace=PACES[options.pace], span=span)
             sums.add(run, time.perf_counter() - began)
             sys.stderr.write(f"seed {seed}: {span.days} days, {len(run.verdict.complaints)} violations, {run.digest}\n")
             if run.verdict.complaints:
@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--years", type=float, default=1, help="simulated years, each with a seed of its own (1)")
     parser.add_argument("--days", type=float, help="instead of years: the first days of one")
     parser.add_argument("--seed", type=int, default=1, help="of the first year (1)")
-    parser.add_argument("--busy", action="store_true", help="a year's troubles within days")
+    parser.add_argument("--pace", choices=PACES, default="year", help="how much happens (year)")
     parser.add_argument("--database", choices=PLACES, default="sqlite")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args()

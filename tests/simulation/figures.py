@@ -80,6 +80,6 @@ def failure(run: Run, log: Sequence[str]) -> str:
     """The first violation with all that belongs to it, and how to see it again."""
     first = min(run.verdict.complaints, key=lambda one: one.at)
     days = (first.at - run.began) // timedelta(days=1) + 1
-    again = f"seed {run.seed} · {run.span.days} simulated days · again: make simulate SEED={run.seed} DAYS={days}"
+    again = f"seed {run.seed}, {run.span} simulated; again: make simulate SEED={run.seed} DAYS={days}"
     others = [f"  {one}" for one in run.verdict.complaints]
     return "\n".join([again, str(first), *log, f"all {len(others)} violations", *others[:50]])

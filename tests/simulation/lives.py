@@ -113,8 +113,8 @@ async def _mortal(work: Coroutine[Any, Any, T], life: Life) -> T:
 @types.coroutine
 def _counted(work: Coroutine[Any, Any, T], life: Life) -> Generator[Any, Any, T]:
     """Drives the work as `await` would, and counts where it waits. The dead are told so once, and may clean up."""
-    error: BaseException | None = None
-    told = False
+    told = life.dead
+    error: BaseException | None = asyncio.CancelledError() if told else None
     while True:
         try:
             wish = work.send(None) if error is None else work.throw(error)

@@ -14,11 +14,15 @@ from datetime import UTC, datetime, timedelta
 
 from tests.simulation.expected import Case, Expected, Span
 from tests.simulation.facts import Arrival, Away, Died, Journal, Line, Standing, Trouble
-from tests.simulation.standard import MISSED_AFTER
+from tests.simulation.standard import MINUTE, MISSED_AFTER
 from tests.simulation.walk import Complaint, Walk
 
 SLACK = timedelta(seconds=5)
 """What is this much after its time needs an explanation."""
+CLAIM = timedelta(seconds=20)
+"""How long a dead engine's claim on a message holds."""
+RETRIED_WITHIN = MINUTE
+"""How soon a message is tried again once nothing is in its way any more."""
 AFTERMATH = timedelta(minutes=10)
 """How long after a provider's trouble its pages may still be on their way, or go another way."""
 PAGE, QUESTION, NOTICE = "page", "question", "notice"
@@ -103,6 +107,16 @@ class Doubts:
 
     def on_channel(self, channel: str, since: datetime, until: datetime) -> bool:
         return any(a <= until and since <= b + AFTERMATH for a, b in self.troubles.get(channel, ()))
+
+    def over_at(self, channel: str, since: datetime, until: datetime) -> datetime:
+        """When what was in the way of a message on this channel was over: one thing after the other, without a pause
+        in which it could have been sent. `since` where nothing was."""
+        spells = [*self.troubles.get(channel, ()), *self.gaps, *((at, at + CLAIM) for at in self.deaths)]
+        over = since
+        for begins, ends in sorted(one for one in spells if one[0] <= until and since <= one[1]):
+            if begins <= over + RETRIED_WITHIN:
+                over = max(over, ends)
+        return over
 
     def anywhere(self, since: datetime, until: datetime) -> bool:
         return any(self.on_channel(channel, since, until) for channel in self.troubles)
@@ -249,9 +263,7 @@ class Audit:
         if waited > SLACK:
             self.figures.late += 1
             self.figures.worst_lateness = max(self.figures.worst_lateness, waited)
-            excused = self.doubts.on_channel(channel, line.at, arrival.at) or self.doubts.in_process(
-                line.at, arrival.at
-            )
+            excused = arrival.at - self.doubts.over_at(channel, line.at, arrival.at) <= RETRIED_WITHIN
             decided_anew = any(
                 one.at > line.at and one.data["page"] == line.data["page"] for one in self.by_kind["page.decided"]
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tests.simulation.standard import HOUR
+from tests.simulation.standard import HOUR, MINUTE
 
 DAY = timedelta(days=1)
 
@@ -40,4 +40,18 @@ BUSY = Pace(
     revision=2 * DAY,
     second=DAY,
 )
-"""A year's troubles in a few days, for a run of seconds."""
+"""A year's troubles in a few days."""
+NIGHT = Pace(
+    problem=40 * MINUTE,
+    storm=5 * HOUR,
+    storm_size=4,
+    spell=3 * HOUR,
+    blackout=2 * HOUR,
+    death=HOUR,
+    downtime=5 * HOUR,
+    leap=6 * HOUR,
+    revision=6 * HOUR,
+    second=4 * HOUR,
+)
+"""All of them in one night, for a run of seconds."""
+PACES = {"year": YEAR, "busy": BUSY, "night": NIGHT}

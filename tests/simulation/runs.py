@@ -42,11 +42,15 @@ class Run:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-Break = Callable[[World], None]
+Tamper = Callable[[World], None]
 """Breaks the engine or its surroundings, for the oracle's own tests."""
 
 
-def simulate(*, seed: int, url: str, pace: Pace, span: timedelta, tamper: Break | None = None) -> Run:
+RunNight = Callable[..., Run]
+"""A seed and so many hours, and how to tamper with the world if at all."""
+
+
+def simulate(*, seed: int, url: str, pace: Pace, span: timedelta, tamper: Tamper | None = None) -> Run:
     """`url` is an empty, migrated database."""
     with listening() as heard:
         run = lives.run(lambda: _simulate(seed, url, pace, span, tamper))
@@ -54,7 +58,7 @@ def simulate(*, seed: int, url: str, pace: Pace, span: timedelta, tamper: Break 
     return run
 
 
-async def _simulate(seed: int, url: str, pace: Pace, span: timedelta, tamper: Break | None) -> Run:
+async def _simulate(seed: int, url: str, pace: Pace, span: timedelta, tamper: Tamper | None) -> Run:
     world = World(seed=seed, url=url, pace=pace, span=span)
     began = world.true
     upsets = Upsets(world)

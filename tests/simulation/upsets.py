@@ -47,13 +47,13 @@ class Upsets:
 
     async def _spell(self) -> None:
         channel = self._chance.choice(self._channels())
-        self._begin(channel, self._chance.choice(FATES), self._chance.choice([1.0, 1.0, 0.4]), 3 * HOUR)
+        self._begin(channel, self._chance.choice(FATES), self._chance.choice([1.0, 1.0, 0.4]), 75 * MINUTE)
 
     def _storm(self) -> None:
         """What makes many alerts often takes a provider with it, or all of them."""
         out = self._chance.choices([(), (self._chance.choice(self._channels()),), CHANNELS], weights=[5, 3, 2])[0]
         for channel in out:
-            self._begin(channel, self._chance.choice(FATES), 1.0, HOUR)
+            self._begin(channel, self._chance.choice(FATES), 1.0, HOUR / 2)
 
     def _channels(self) -> list[str]:
         return [one for one in CHANNELS if one not in self._world.sky.lacking]
