@@ -83,9 +83,10 @@ class Crew:
         try:
             return await process.do(work)
         except Died:
-            self.processes.remove(process)
-            await process.engine.stop()
-            self._died()
+            if process in self.processes:  # the first of those who were waiting for it to hear of it
+                self.processes.remove(process)
+                self._died()
+                await process.engine.stop()
             raise
 
     async def look(self, *, timers_due: bool) -> None:

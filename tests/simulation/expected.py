@@ -78,6 +78,8 @@ class Case:
     ask_at: datetime | None = None
     lapse_at: datetime | None = None
     held_until: datetime | None = None
+    looked_from: datetime = field(init=False)
+    """Since when there has been somebody to look."""
     expected: list[Expected] = field(default_factory=list)
     acknowledged: list[Span] = field(default_factory=list)
     ended: list[Span] = field(default_factory=list)
@@ -86,7 +88,7 @@ class Case:
         found = self.judgement
         self.priority = self.judged = found.priority
         self.page, self.tight = found.page, found.tight or NOTHING_TIGHTER
-        self.began = self.opened_at
+        self.began = self.looked_from = self.opened_at
         self._count_levels(self.opened_at)
         self._cycle(self.opened_at)
         self.settle(self.opened_at)
@@ -181,15 +183,17 @@ class Case:
         """Everything that fell due before `now` was done when it was due; what falls on `now` itself as the record
         says."""
         while (due := self._next()) is not None and due <= now:
-            names = self._due_by(due)
-            if due == now and not any(self._is_on_record(name, now) for name in names):
+            at = max(due, self.looked_from)
+            names = self._due_by(at)
+            if at >= now and not any(self._is_on_record(name, now) for name in names):
                 return
-            self._fire(names, due)
-            self.settle(due)
+            self._fire(names, at)
+            self.settle(at)
 
     def wake(self, since: datetime, until: datetime) -> None:
         """What fell due while nobody looked is done at the end of that time."""
         self.pass_until(since)
+        self.looked_from = until
         self.settle(until)
 
     def settle(self, at: datetime) -> None:

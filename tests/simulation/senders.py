@@ -88,7 +88,8 @@ class Senders:
         """Different problems within two minutes, some of them in the same moment."""
         self._world.on_storm()
         for _ in range(self._world.pace.storm_size // 2):
-            pair = [self._problem(), self._problem()]
+            one, other = self._problem(), self._problem()
+            pair = [one, other] if one.key != other.key else [one]
 
             async def together(pair: Sequence[Problem] = pair) -> None:
                 await asyncio.gather(*(self._single(problem) for problem in pair))

@@ -47,7 +47,7 @@ class Upsets:
 
     async def _spell(self) -> None:
         channel = self._chance.choice(self._channels())
-        self._begin(channel, self._chance.choice(FATES), self._chance.choice([1.0, 1.0, 0.4]), 75 * MINUTE)
+        self._begin(channel, self._chance.choice(FATES), self._chance.choice([1.0, 1.0, 0.4]), 40 * MINUTE)
 
     def _storm(self) -> None:
         """What makes many alerts often takes a provider with it, or all of them."""

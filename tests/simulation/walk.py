@@ -22,6 +22,7 @@ LEAVES = {
     "escalate": ("level.escalated",),
     "assign": ("commander.assigned",),
     "note": ("note",),
+    "advance": ("phase.entered",),
     "close": ("incident.closed",),
 }
 """The line that each command leaves on the timeline."""
