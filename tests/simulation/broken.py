@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -204,39 +204,31 @@ def the_next_person_is_not_tried(patch: Patch, world: World) -> None:
     patch.setattr(fallback, "_next_person", lambda *args, **options: None)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """The rule that the oracle has to name, and a night in which it matters."""
-
-    rule: str
-    seed: int = 1
-    hours: float = 3.0
-
-
-BROKEN: dict[Break, Found] = {
-    a_provider_that_swallows: Found(rule="sent but never there"),
-    no_level_2: Found(rule="missed page", hours=12),
-    a_response_due_a_minute_later: Found(rule="no response.breached"),
-    the_other_person_first: Found(rule="missed page"),
-    nobody_looks_whether_it_is_still_wanted: Found(rule="page after the answer", seed=2, hours=12),
-    a_repeat_is_not_marked: Found(rule="unmarked repeat"),
-    sent_twice: Found(rule="sent twice for nothing"),
-    a_failed_page_is_given_up: Found(rule="missed page", seed=3, hours=12),
-    the_next_person_is_not_tried: Found(rule="missed page", seed=3, hours=12),
-    retries_take_ten_minutes: Found(rule="delayed for nothing", hours=6),
-    what_the_dead_had_claimed_counts_as_sent: Found(rule="channel left out", seed=2, hours=12),
-    timers_start_anew_with_the_engine: Found(rule="missed page"),
-    every_missed_level_is_paged: Found(rule="surplus page", seed=2, hours=12),
-    lateness_is_not_said: Found(rule="lateness not stated", hours=12),
-    nobody_is_asked_whether_they_are_still_on_it: Found(rule="no lease.asked"),
-    an_acknowledgement_ends_every_level: Found(rule="missed page", hours=12),
-    a_hold_holds_nothing: Found(rule="surplus escalated", seed=3, hours=12),
-    a_raise_makes_levels_later: Found(rule="missed page", seed=7, hours=12),
-    a_raise_pages_nobody: Found(rule="missed page"),
-    a_lapse_pages_nobody: Found(rule="missed page"),
-    a_reopening_pages_nobody: Found(rule="missed page", seed=3, hours=12),
-    p3_wakes_people: Found(rule="surplus page", hours=12),
-    a_decided_page_is_not_queued: Found(rule="channel left out"),
-    one_channel_is_enough: Found(rule="channel left out"),
-    a_line_is_changed_afterwards: Found(rule="broken chain"),
+BROKEN: dict[Break, str] = {
+    a_provider_that_swallows: "sent but never there",
+    no_level_2: "missed page",
+    a_response_due_a_minute_later: "no response.breached",
+    the_other_person_first: "missed page",
+    nobody_looks_whether_it_is_still_wanted: "page after the answer",
+    a_repeat_is_not_marked: "unmarked repeat",
+    sent_twice: "sent twice for nothing",
+    a_failed_page_is_given_up: "missed page",
+    the_next_person_is_not_tried: "missed page",
+    retries_take_ten_minutes: "delayed for nothing",
+    what_the_dead_had_claimed_counts_as_sent: "channel left out",
+    timers_start_anew_with_the_engine: "missed page",
+    every_missed_level_is_paged: "surplus page",
+    lateness_is_not_said: "lateness not stated",
+    nobody_is_asked_whether_they_are_still_on_it: "no lease.asked",
+    an_acknowledgement_ends_every_level: "missed page",
+    a_hold_holds_nothing: "surplus page",
+    a_raise_makes_levels_later: "missed page",
+    a_raise_pages_nobody: "missed page",
+    a_lapse_pages_nobody: "missed page",
+    a_reopening_pages_nobody: "missed page",
+    p3_wakes_people: "surplus page",
+    a_decided_page_is_not_queued: "channel left out",
+    one_channel_is_enough: "channel left out",
+    a_line_is_changed_afterwards: "broken chain",
 }
+"""Each with a rule that the oracle has to name."""

@@ -247,9 +247,8 @@ class Audit:
         last = max(one.at for one in outcomes if one.kind == "page.failed")
         page, level = line.data["page"], _number(line)
         for other in self.by_kind["page.decided"]:
-            if other.data["page"] == page or other.at < line.at:
-                continue
-            if other.at == last or _number(other) >= level:
+            in_time = line.at <= other.at <= last + SLACK
+            if other.data["page"] != page and in_time and _number(other) >= level:
                 return True
         if any(one.at == last for one in self.by_kind["level.unreachable"]):
             self.figures.unreachable += 1

@@ -102,7 +102,7 @@ class Senders:
         return Problem(service=service, title=title, priority=labels[0], severity=labels[1])
 
     async def _single(self, problem: Problem) -> None:
-        await self._fire(problem, 1)
+        await self.fire(problem, 1)
         if self._chance.random() < 0.6:
             self._clear(problem, [1], self._world.span(MINUTE, 5 * HOUR))
 
@@ -111,11 +111,11 @@ class Senders:
         for turn in range(1, self._chance.randrange(2, 6)):
             self._fire_later(problem, [1], every * turn)
         self._clear(problem, [1], every * 6)
-        await self._fire(problem, 1)
+        await self.fire(problem, 1)
 
     async def _hosts(self, problem: Problem) -> None:
         hosts = list(range(1, self._chance.randrange(3, 6)))
-        await self._fire(problem, *hosts[:2])
+        await self.fire(problem, *hosts[:2])
         for host in hosts[2:]:
             self._fire_later(problem, [host], self._world.span(SECOND, HOUR))
         for host in hosts:
@@ -129,20 +129,20 @@ class Senders:
             at += self._world.span(20 * SECOND, 9 * MINUTE)
             self._fire_later(problem, [1], at)
         self._clear(problem, [1], at + self._world.span(MINUTE, HOUR))
-        await self._fire(problem, 1)
+        await self.fire(problem, 1)
 
     async def _worsens(self, problem: Problem) -> None:
         worse = replace(problem, priority=self._chance.choice(["P0", "P1"]))
         self._fire_later(worse, [self._chance.choice([1, 2])], self._world.span(MINUTE, 3 * HOUR))
-        await self._fire(problem, 1)
+        await self.fire(problem, 1)
 
     def _fire_later(self, problem: Problem, hosts: Sequence[int], span: timedelta) -> None:
-        self._world.later(span, lambda: self._fire(problem, *hosts))
+        self._world.later(span, lambda: self.fire(problem, *hosts))
 
     def _clear(self, problem: Problem, hosts: Sequence[int], span: timedelta) -> None:
         self._world.later(span, lambda: self._send(problem, hosts, firing=False))
 
-    async def _fire(self, problem: Problem, *hosts: int) -> None:
+    async def fire(self, problem: Problem, *hosts: int) -> None:
         await self._send(problem, hosts, firing=True)
 
     async def _send(self, problem: Problem, hosts: Sequence[int], *, firing: bool) -> None:
