@@ -23,6 +23,7 @@ from tests.simulation.runs import around, simulate
 def main() -> None:
     options = _options()
     sums, failed = Sums(), False
+    again = f'ARGS="--pace {options.pace} --database {options.database}"'
     with PLACES[options.database]() as place:
         for seed, span in worlds(options):
             began = time.perf_counter()
@@ -33,7 +34,7 @@ def main() -> None:
             if run.verdict.complaints:
                 failed = True
                 first = min(run.verdict.complaints, key=lambda one: one.at)
-                sys.stderr.write(failure(run, around(run.journal, first.at, first.incident)) + "\n")
+                sys.stderr.write(failure(run, around(run.journal, first.at, first.incident), again) + "\n")
     print(json.dumps(asdict(sums), indent=2) if options.json else sums.table())
     sys.exit(failed)
 

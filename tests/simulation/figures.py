@@ -76,10 +76,11 @@ class Sums:
         return "\n".join(f"{title:<{width}}  {values[name]:>12,}" for name, title in TITLES.items())
 
 
-def failure(run: Run, log: Sequence[str]) -> str:
-    """The first violation with all that belongs to it, and how to see it again."""
+def failure(run: Run, log: Sequence[str], options: str) -> str:
+    """The first violation with all that belongs to it, and how to see it again: a violation in the winding down at the
+    end needs the same end, any other only the days before it."""
     first = min(run.verdict.complaints, key=lambda one: one.at)
-    days = (first.at - run.began) // timedelta(days=1) + 1
-    again = f"seed {run.seed}, {run.span} simulated; again: make simulate SEED={run.seed} DAYS={days}"
+    days = min((first.at - run.began) // timedelta(days=1) + 1, run.span / timedelta(days=1))
+    again = f"seed {run.seed}, {run.span} simulated; again: make simulate SEED={run.seed} DAYS={days:g} {options}"
     others = [f"  {one}" for one in run.verdict.complaints]
     return "\n".join([again, str(first), *log, f"all {len(others)} violations", *others[:50]])
