@@ -22,7 +22,7 @@ from engine.db import incidents
 from engine.db.database import Database, connect
 from engine.ports import Channel, Envelope, Receipt
 from engine.services import configs
-from engine.services.context import Context, Revisions, Signals
+from engine.services.context import Context, ReadConfig, Revisions, Signals
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk, Done
 from engine.services.intake import Intake, Outcome
@@ -37,12 +37,14 @@ class Fate(Enum):
     ARRIVES = auto()
     FAILS = auto()
     IS_REFUSED = auto()
+    IS_LIMITED = auto()
     ARRIVES_UNANSWERED = auto()
 
 
 FAILURES = {
     Fate.FAILS: DeliveryError("the provider is busy"),
     Fate.IS_REFUSED: DeliveryError("the provider knows no such address", permanent=True),
+    Fate.IS_LIMITED: DeliveryError("the provider asks for patience", retry_after=20),
     Fate.ARRIVES_UNANSWERED: DeliveryError("no answer came", ambiguous=True),
 }
 
@@ -70,12 +72,19 @@ class Wire:
     async def carry(self, channel: str, envelope: Envelope) -> Receipt:
         if self.before is not None:
             await self.before(envelope)
-        fate = self.fates[channel].popleft() if self.fates[channel] else Fate.ARRIVES
+        fate = self.fate(channel)
         if fate in (Fate.ARRIVES, Fate.ARRIVES_UNANSWERED):
-            (self.updated if envelope.receipt else self.arrived).append(envelope)
+            self.take(channel, envelope)
         if fate is not Fate.ARRIVES:
             raise FAILURES[fate]
         return Receipt(reference=f"{channel}/{envelope.id}")
+
+    def fate(self, channel: str) -> Fate:
+        return self.fates[channel].popleft() if self.fates[channel] else Fate.ARRIVES
+
+    def take(self, channel: str, envelope: Envelope) -> None:
+        """The provider has the message."""
+        (self.updated if envelope.receipt else self.arrived).append(envelope)
 
 
 class RecordingChannel:
@@ -135,7 +144,14 @@ async def start_engine(url: str, clock: VirtualClock, wire: Wire) -> Engine:
 
 
 async def engine_on(database: Database, clock: VirtualClock, wire: Wire) -> Engine:
-    config, playbooks = documented()
+    engine = assemble(database, clock, wire, lambda _: documented()[0])
+    await configs.apply(engine.context, document="as shipped", digest="as shipped", by="test")
+    await configs.keep_playbooks(engine.context)
+    return engine
+
+
+def assemble(database: Database, clock: VirtualClock, wire: Wire, read: ReadConfig) -> Engine:
+    """An engine that applies nothing: the database has its configuration, which `read` makes of the document."""
 
     def channels(own: Config) -> Mapping[str, Channel]:
         return {name: RecordingChannel(name, channel.kind, wire) for name, channel in own.channels.items()}
@@ -143,12 +159,10 @@ async def engine_on(database: Database, clock: VirtualClock, wire: Wire) -> Engi
     context = Context(
         database=database,
         clock=clock,
-        revisions=Revisions(lambda _: config, channels),
-        playbooks=playbooks,
+        revisions=Revisions(read, channels),
+        playbooks=documented()[1],
         signals=Signals(),
     )
-    await configs.apply(context, document="as shipped", digest="as shipped", by="test")
-    await configs.keep_playbooks(context)
     return Engine(
         context=context,
         intake=Intake(context),
