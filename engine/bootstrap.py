@@ -44,6 +44,7 @@ from engine.services import access, configs
 from engine.services.answers import forget
 from engine.services.canary import Canaries
 from engine.services.context import Channels, Context, Revisions, Signals
+from engine.services.deadman import EVERY, DeadMansSwitch
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
 from engine.services.intake import Intake
@@ -52,6 +53,7 @@ from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker
 from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
+from integrations.heartbeat import Heartbeat
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
 from integrations.slack.app import build_app
 from integrations.slack.http import SlackHttp
@@ -92,6 +94,7 @@ class Application:
     keys: access.Keys
     alarm: Alarm
     canaries: Canaries
+    switch: DeadMansSwitch | None
     dispatcher: Dispatcher
     presses: Presses
     herald: Herald | None
@@ -225,6 +228,7 @@ async def _wire(
     report = SelfReport(context, intake)
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
+    switch = _switch(settings, context, ticker)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
     parts = Parts(
         context=context,
@@ -245,7 +249,8 @@ async def _wire(
         ticker=ticker,
         sender=sender,
         keys=keys,
-        alarm=Alarm(context, ticker, metrics, _errands(context, canaries)),
+        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries), *_heartbeat(switch)]),
+        switch=switch,
         canaries=canaries,
         dispatcher=Dispatcher(context, sender),
         presses=presses,
@@ -253,6 +258,15 @@ async def _wire(
         api=create_api(parts),
         made_token=made_token,
     )
+
+
+def _switch(settings: Settings, context: Context, ticker: Ticker) -> DeadMansSwitch | None:
+    url = settings.heartbeat_url
+    return DeadMansSwitch(context, ticker, Heartbeat(url)) if url is not None else None
+
+
+def _heartbeat(switch: DeadMansSwitch | None) -> list[Errand]:
+    return [Errand(name="heartbeat", every=EVERY, run=switch.look)] if switch is not None else []
 
 
 def _errands(context: Context, canaries: Canaries) -> list[Errand]:

@@ -152,6 +152,7 @@ def test_every_setting_can_be_given_as_a_file(monkeypatch: pytest.MonkeyPatch, t
         "TOCSIN_BASE_URL": "https://x.example",
         "TOCSIN_LOG_FORMAT": "json",
         "TOCSIN_SMTP_URL": "smtps://u:p@mail",
+        "TOCSIN_HEARTBEAT_URL": "https://switch.example.com/0f6c3a5e",
         "TOCSIN_MAIL_FROM": "Tocsin <a@b.example>",
         "SLACK_API_URL": "http://127.0.0.1:9001/api",
     }

@@ -61,6 +61,12 @@ def _mail_server(value: SecretStr) -> SecretStr:
     return value
 
 
+def _secret_address(value: SecretStr) -> SecretStr:
+    """The path or the query is the secret part."""
+    _split(value.get_secret_value(), "http", "https")
+    return value
+
+
 def _database(url: str, data_dir: Path) -> str:
     """Drivers, as in postgresql+asyncpg, are the engine's own choice. A relative file is taken from the data folder."""
     scheme, _, rest = url.partition("://")
@@ -129,6 +135,8 @@ class Settings(BaseSettings):
     """the mail server, as smtp[s]://user:password@host:port"""
     mail_from: Annotated[str, Field(pattern=r"^[^\r\n]*[^@\s]@[^@\s]+$")] | None = None
     """the sender of mail, like tocsin@example.com"""
+    heartbeat_url: Annotated[SecretStr, AfterValidator(_secret_address)] | None = None
+    """the address of a dead man's switch, like https://hc-ping.com/…, called every 30 s while pages go out"""
     slack_bot_token: Filled | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     """the bot token of the Slack app, which begins with xoxb-"""
     slack_signing_secret: Filled | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
@@ -159,6 +167,7 @@ class Settings(BaseSettings):
         secrets = {value.get_secret_value() for _, value in self if isinstance(value, SecretStr)}
         passwords = {urlsplit(secret).password for secret in secrets if "://" in secret}
         addresses = {secret for secret in secrets if "://" in secret and not urlsplit(secret).password}
+        addresses -= {self.heartbeat_url.get_secret_value()} if self.heartbeat_url else set()
         return frozenset(secrets - addresses | {form for word in passwords if word for form in (word, unquote(word))})
 
 

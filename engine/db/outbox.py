@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal_column, select, update
 
 from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Until
 from engine.db.bulk import insert_rows
@@ -67,6 +67,12 @@ NEXT = select(
     .scalar_subquery(),
     select(func.min(outbox.c.claimed_until)).where(outbox.c.claimed_until.is_not(None)).scalar_subquery(),
 )
+
+# Apart, since each has an index of its own; asked for together, every message ever sent would be looked at.
+BEING_SENT = (outbox.c.claimed_until.is_not(None), outbox.c.state == literal_column("'claimed'"))
+PAGES = outbox.c.kind == literal_column("'page'")
+OLDEST_PAGES = [select(func.min(outbox.c.created_at)).where(*which, PAGES) for which in ((PENDING,), BEING_SENT)]
+DEPTHS = [select(func.count(), func.min(outbox.c.created_at)).where(*which) for which in ((PENDING,), BEING_SENT)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,8 +219,13 @@ def next_attempt(connection: Connection) -> datetime | None:
     return min(times, default=None)
 
 
+def oldest_page(connection: Connection) -> datetime | None:
+    """Since when the oldest page has waited that is not sent yet; tries of it count as waiting."""
+    found: list[datetime | None] = [connection.execute(query).scalar() for query in OLDEST_PAGES]
+    return min((at for at in found if at is not None), default=None)
+
+
 def depth(connection: Connection) -> tuple[int, datetime | None]:
     """How many messages wait, and since when the oldest does."""
-    waiting = or_(PENDING, outbox.c.state == literal_column("'claimed'"))
-    row = connection.execute(select(func.count(), func.min(outbox.c.created_at)).where(waiting)).one()
-    return row[0], row[1]
+    rows = [connection.execute(query).one() for query in DEPTHS]
+    return sum(row[0] for row in rows), min((row[1] for row in rows if row[1] is not None), default=None)
