@@ -228,7 +228,7 @@ async def _wire(
     report = SelfReport(context, intake)
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
-    switch = _switch(settings, context, ticker)
+    switch = _switch(settings, context, ticker, metrics)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
     parts = Parts(
         context=context,
@@ -260,9 +260,11 @@ async def _wire(
     )
 
 
-def _switch(settings: Settings, context: Context, ticker: Ticker) -> DeadMansSwitch | None:
+def _switch(settings: Settings, context: Context, ticker: Ticker, metrics: Metrics) -> DeadMansSwitch | None:
     url = settings.heartbeat_url
-    return DeadMansSwitch(context, ticker, Heartbeat(url)) if url is not None else None
+    if url is None:
+        return None
+    return DeadMansSwitch(context, ticker, Heartbeat(url), lambda result: metrics.heartbeats.labels(result).inc())
 
 
 def _heartbeat(switch: DeadMansSwitch | None) -> list[Errand]:

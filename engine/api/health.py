@@ -109,6 +109,8 @@ async def _measure(parts: Parts) -> None:
     except (TocsinError, TimeoutError):
         parts.metrics.waiting.set(float("nan"))
         parts.metrics.oldest.set(float("nan"))
+        parts.metrics.oldest_page.set(float("nan"))
         return
     parts.metrics.waiting.set(backlog.messages)
     parts.metrics.oldest.set(backlog.oldest.total_seconds())
+    parts.metrics.oldest_page.set(backlog.oldest_page.total_seconds())

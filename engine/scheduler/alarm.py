@@ -91,7 +91,9 @@ class Alarm:
     async def _look(self) -> None:
         async with self._ticking:
             try:
-                self._metrics.ticked(await self._ticker.tick())
+                with self._metrics.tick_seconds.time():
+                    ticked = await self._ticker.tick()
+                self._metrics.ticked(ticked)
                 await self._set_next()
             except TocsinError as error:  # the database is away; the sweep comes again
                 log.warning("tick.failed", error=str(error))

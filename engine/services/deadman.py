@@ -29,27 +29,33 @@ PAGES_WITHIN = timedelta(minutes=2)
 
 
 class DeadMansSwitch:
-    def __init__(self, context: Context, ticker: Ticker, beat: Callable[[], Awaitable[None]]) -> None:
-        """`beat` sends one; it raises DeliveryError."""
+    def __init__(
+        self,
+        context: Context,
+        ticker: Ticker,
+        beat: Callable[[], Awaitable[None]],
+        count: Callable[[str], None] = lambda result: None,
+    ) -> None:
+        """`beat` sends one; it raises DeliveryError. `count` is told what came of each: sent, failed or held_back."""
         self._context = context
         self._ticker = ticker
         self._beat = beat
-        self.beats = 0
-        self.held_back = 0
+        self._count = count
 
     async def look(self) -> None:
         """Raises Overloaded where the database does not answer: then there is no heartbeat either."""
         why = await self.trouble()
         if why:
-            self.held_back += 1
+            self._count("held_back")
             log.warning("heartbeat.held_back", why=why)
             return
         try:
             await self._beat()
         except DeliveryError as error:  # whoever waits for it notices
+            self._count("failed")
             log.warning("heartbeat.failed", error=str(error))
-            return
-        self.beats += 1
+        else:
+            self._count("sent")
 
     async def trouble(self) -> str:
         """Why pages may not go out in time; empty while they do."""

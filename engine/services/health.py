@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -22,10 +22,11 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """Messages that wait to be sent, and how long the oldest has waited."""
+    """Messages that wait to be sent, how long the oldest has waited, and the oldest that is to wake somebody."""
 
     messages: int
     oldest: timedelta
+    oldest_page: timedelta
 
 
 async def standing(context: Context) -> Standing:
@@ -41,4 +42,9 @@ async def standing(context: Context) -> Standing:
 async def backlog(context: Context) -> Backlog:
     now = context.clock.now()
     messages, since = await context.database.read(outbox.depth)
-    return Backlog(messages=messages, oldest=max(now - since, timedelta()) if since else timedelta())
+    page = await context.database.read(outbox.oldest_page)
+    return Backlog(messages=messages, oldest=_waited(since, now), oldest_page=_waited(page, now))
+
+
+def _waited(since: datetime | None, now: datetime) -> timedelta:
+    return max(now - since, timedelta()) if since else timedelta()

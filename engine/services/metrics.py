@@ -54,6 +54,23 @@ class Metrics:
         self.oldest = Gauge(
             "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=registry
         )
+        self.oldest_page = Gauge(
+            "tocsin_outbox_oldest_page_seconds",
+            "How long the oldest message that is to wake somebody has waited.",
+            registry=registry,
+        )
+        self.tick_seconds = Histogram(
+            "tocsin_tick_seconds",
+            "How long a look at the timers took, the database's time for the most part.",
+            buckets=WEBHOOK_BUCKETS,
+            registry=registry,
+        )
+        self.heartbeats = Counter(
+            "tocsin_heartbeats",
+            "Heartbeats to the dead man's switch, by what came of them.",
+            ["result"],
+            registry=registry,
+        )
         self.canary_sent = Gauge(
             "tocsin_canary_last_success_timestamp_seconds",
             "When the last canary page was sent that arrived; 0 where none has.",
