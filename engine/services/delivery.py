@@ -6,58 +6,28 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection
 
-from engine.core.draft import Draft
 from engine.core.errors import DeliveryError, Overloaded, TocsinError
-from engine.core.fallback import after_failure
-from engine.core.model import ENGINE, Delivery, Event, Incident, MessageKind, MessageState, Until, incident_ref
-from engine.core.retry import next_try
-from engine.core.timeline import Kind
-from engine.db import incidents, outbox
+from engine.core.model import incident_ref
+from engine.db import outbox
 from engine.db.outbox import Claimed
-from engine.ports import Envelope, Receipt
-from engine.services.cases import Ledger, gather
+from engine.services.claiming import LEASE, TOGETHER, claim, put_together
 from engine.services.context import Channels, Context
-from engine.services.envelopes import envelopes
+from engine.services.parcels import Parcel, Result
+from engine.services.recording import record
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=20)
-"""How long after a crash another engine takes a message over. One that is being sent has its lease prolonged."""
 GLANCE = 1.0  # seconds
 IN_FLIGHT = 256
 """Messages that are being sent at a time. So many hang at most, and so much memory is taken."""
 PER_CHANNEL = 32
 """Of these on one channel: a provider that hangs must not keep the others from sending."""
-TOGETHER = 16
-"""Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 RECORD_AGAIN = 1.0  # seconds
-TIMED = (MessageKind.PAGE, MessageKind.QUESTION)
-SENT_KIND = {MessageKind.PAGE: Kind.PAGE_SENT, MessageKind.QUESTION: Kind.PAGE_SENT}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    """What came of one try: a receipt or an error. `shown`: the incident as the message told it."""
-
-    claimed: Claimed
-    shown: Incident
-    receipt: Receipt | None = None
-    error: DeliveryError | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
-    """A claimed message with all that its channel needs."""
-
-    claimed: Claimed
-    envelope: Envelope
 
 
 class Sender:
@@ -201,183 +171,3 @@ def _log(result: Result) -> None:
         log.warning("delivery.failed", error=str(result.error), permanent=result.error.permanent, **facts)
     else:
         log.info("delivery.sent", update=result.claimed.update, **facts)
-
-
-def claim(
-    connection: Connection, context: Context, who: str, now: datetime, full: Collection[str]
-) -> tuple[Channels, list[Parcel]]:
-    """The transaction: takes messages of channels that are not `full`, and puts together what they need."""
-    channels = context.revisions.channels(context.revisions.current(connection))
-    taken = outbox.claim(connection, who, now, LEASE, TOGETHER, without=full)
-    return channels, put_together(connection, context, who, taken, now)
-
-
-def put_together(
-    connection: Connection, context: Context, who: str, taken: Sequence[Claimed], now: datetime
-) -> list[Parcel]:
-    """Withdraws those that nobody wants any more, gathers what the rest need."""
-    if not taken:
-        return []
-    found = incidents.load(connection, {claimed.incident for claimed in taken})
-    wanted = []
-    for claimed in taken:
-        unwanted = why_unwanted(claimed, found[claimed.incident])
-        if unwanted:
-            _withdraw(connection, claimed, who, unwanted, now)
-        else:
-            wanted.append(claimed)
-    return [
-        Parcel(claimed=one, envelope=envelope) for one, envelope in envelopes(connection, context, wanted, found, now)
-    ]
-
-
-def why_unwanted(claimed: Claimed, incident: Incident) -> str:
-    """Empty while the message is wanted. Only what wakes people ends with the incident; cards and notices go on."""
-    message = claimed.delivery.message
-    if claimed.update or message.kind not in TIMED:
-        return ""
-    if not incident.state.active:
-        return f"the incident is {incident.state}"
-    if message.kind is MessageKind.PAGE and message.until is Until.ACKNOWLEDGED and incident.acknowledged_at:
-        return "somebody acknowledged"
-    return ""
-
-
-def _withdraw(connection: Connection, claimed: Claimed, who: str, why: str, now: datetime) -> None:
-    outbox.record(connection, claimed, who, {"state": MessageState.CANCELLED.value, "error": why})
-    incidents.append_events(connection, {claimed.incident: [_event(Kind.PAGE_CANCELLED, claimed, why)]}, now)
-
-
-def _event(kind: Kind, claimed: Claimed, reason: str, **facts: object) -> Event:
-    message = claimed.delivery.message
-    common = {
-        "page": message.page,
-        "kind": message.kind.value,
-        "channel": message.channel,
-        "contact": message.contact,
-        "address": message.address if message.contact is None else None,
-        "delivery": claimed.delivery.id,
-        "attempts": claimed.delivery.attempts + 1,
-    }
-    return Event(kind=kind.value, actor=str(ENGINE), reason=reason, data=common | facts)
-
-
-def record(
-    connection: Connection, context: Context, who: str, results: Sequence[Result], now: datetime, jitter: float
-) -> None:
-    """The transaction: receipts and failures on rows and timelines; what failed for good goes another way."""
-    numbers = {result.claimed.incident for result in results}
-    found = incidents.load(connection, numbers, lock=True)
-    lines: dict[int, list[Event]] = {}
-    lost: list[Result] = []
-    for result in results:
-        incident = found[result.claimed.incident]
-        event = _settle(connection, result, incident, who, now, jitter)
-        if event is not None:
-            lines.setdefault(incident.id, []).append(event)
-        if event is not None and event.kind == Kind.PAGE_FAILED.value:
-            lost.append(result)
-    if lines:
-        incidents.append_events(connection, lines, now)
-    _go_on(connection, context, lost, now)
-
-
-def _settle(
-    connection: Connection, result: Result, incident: Incident, who: str, now: datetime, jitter: float
-) -> Event | None:
-    """Writes one outcome; returns its line for the timeline, if it has one. Where the lease ran out and the message is
-    somebody else's now, its outcome is theirs to tell."""
-    columns, event = _outcome(result, incident, now, jitter)
-    return event if outbox.record(connection, result.claimed, who, columns) else None
-
-
-def _outcome(
-    result: Result, incident: Incident, now: datetime, jitter: float
-) -> tuple[dict[str, object], Event | None]:
-    """What the try comes to: the message's columns and the line. An update has no line."""
-    claimed = result.claimed
-    if result.receipt is not None:
-        columns = _sent(result, incident, now)
-        return columns, None if claimed.update else _arrived(claimed, result.receipt)
-    if claimed.update:
-        return _update_failed(result, now, jitter), None
-    unwanted = why_unwanted(claimed, incident)
-    if unwanted:
-        columns = {"state": MessageState.CANCELLED.value, "error": unwanted}
-        return columns, _event(Kind.PAGE_CANCELLED, claimed, unwanted)
-    return _failed(result, now, jitter)
-
-
-def _arrived(claimed: Claimed, receipt: Receipt) -> Event:
-    message = claimed.delivery.message
-    reason = f"{message.channel} took it" + (" (repeated)" if claimed.maybe_sent else "")
-    kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
-    return _event(kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent)
-
-
-def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object]:
-    """A message that tells what has changed meanwhile, an update no less than a first one, is brought up to date at
-    once. Receipts change nothing that it tells, so the version would say too much."""
-    receipt = result.receipt
-    stale = result.claimed.updatable and incident.updated_at > result.shown.updated_at
-    columns: dict[str, object] = {"shown_version": result.shown.version, "update_at": now if stale else None}
-    if result.claimed.update or receipt is None:
-        return columns
-    return columns | {
-        "state": MessageState.SENT.value,
-        "sent_at": now,
-        "error": "",
-        "receipt": {**receipt.data, "reference": receipt.reference},
-    }
-
-
-def _update_failed(result: Result, now: datetime, jitter: float) -> dict[str, object]:
-    """An update is worth trying again, but no update is a page: on a permanent error the message stays as it is."""
-    error = result.error
-    if error is None or error.permanent:
-        return {"update_at": None, "error": str(error)}
-    deadline = result.claimed.delivery.created_at + outbox.KEEP_TRYING
-    return {"update_at": next_try(3, now, deadline, jitter, error.retry_after), "error": str(error)}
-
-
-def _failed(result: Result, now: datetime, jitter: float) -> tuple[dict[str, object], Event]:
-    claimed, error = result.claimed, result.error or DeliveryError("unknown")
-    deadline = claimed.delivery.message.deadline_at or claimed.delivery.created_at + outbox.KEEP_TRYING
-    again = (
-        None if error.permanent else next_try(claimed.delivery.attempts + 1, now, deadline, jitter, error.retry_after)
-    )
-    if again is None:
-        why = str(error) if error.permanent else f"{error}; the time for it is spent"
-        event = _event(Kind.PAGE_FAILED, claimed, why, error=str(error), permanent=error.permanent)
-        return {"state": MessageState.FAILED.value, "error": str(error)}, event
-    wait = round((again - now).total_seconds(), 1)
-    event = _event(
-        Kind.PAGE_RETRIED, claimed, f"{error}; again in {wait} s", error=str(error), ambiguous=error.ambiguous
-    )
-    columns = {
-        "state": MessageState.PENDING.value,
-        "next_at": again,
-        "error": str(error),
-        "maybe_sent": claimed.maybe_sent or error.ambiguous,
-    }
-    return columns, event
-
-
-def _go_on(connection: Connection, context: Context, lost: Sequence[Result], now: datetime) -> None:
-    """The next channel, else the next person, else the next level, for pages that failed for good."""
-    pages = [result for result in lost if result.claimed.delivery.message.kind is MessageKind.PAGE]
-    channels = context.revisions.channels(context.revisions.current(connection))
-    for result in pages:
-        number = result.claimed.incident
-        gathered = gather(connection, context, [number], channels)[number]
-        siblings = outbox.of(connection, [number], since=gathered.case.incident.cycle_started_at)[number]
-        draft = Draft(gathered.case, now)
-        after_failure(draft, failed_delivery(result), siblings)
-        if draft.events:
-            ledger = Ledger(connection, channels, now)
-            ledger.change(gathered, draft.decision("goes on"))
-            ledger.flush()
-
-
-def failed_delivery(result: Result) -> Delivery:
-    return replace(result.claimed.delivery, state=MessageState.FAILED, error=str(result.error or ""))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.services.delivery import LEASE
+from engine.services.claiming import LEASE
 from integrations.sandbox.mail import MailFailure
 from integrations.sandbox.slack_faults import Failure
 from tests.scenarios.conftest import OpenStage

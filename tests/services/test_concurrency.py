@@ -19,7 +19,7 @@ from engine.core.timeline import Kind
 from engine.db.database import connect
 from engine.ports import Envelope
 from engine.services import reading, reports
-from engine.services.delivery import LEASE, claim
+from engine.services.claiming import LEASE, claim
 from tests.services.accounts import OUTCOMES, Account, check_all, read_accounts
 from tests.services.engines import Engine, Fate, Wire, alert, engine_on, person
 from tests.services.stopping import COMMIT, StoppingDatabase

@@ -20,7 +20,7 @@ from engine.core.commands import Command, Merge
 from engine.core.errors import DeliveryError, Refusal
 from engine.core.model import Actor, Alert, Incident, MessageKind, Until, incident_ref
 from engine.services import reports
-from engine.services.delivery import claim
+from engine.services.claiming import claim
 from tests.databases import PostgresDatabases, sqlite_copy
 from tests.services.accounts import Account, check_all, check_arrivals, check_nothing_waits, read_accounts
 from tests.services.engines import Wire, all_incidents, start_engine
