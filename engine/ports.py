@@ -87,12 +87,22 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mention:
+    """One of the messages that go out as one. `id` is our own name of this delivery."""
+
+    id: str
+    incident: Incident
+    message: Message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
     """All that a channel needs to render one message, gathered right before sending.
 
     `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
     arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
-    for an update. `headline` is made for a lock screen.
+    for an update. `headline` is made for a lock screen. `bundle`: all that this message stands for in a storm, the most
+    urgent first, which is also the one that the other fields tell of; empty for a message that stands for itself.
     """
 
     id: str
@@ -112,6 +122,7 @@ class Envelope:
     next_step: str = ""
     base_url: str = ""
     receipt: Receipt | None = None
+    bundle: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

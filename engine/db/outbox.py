@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Row,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Until
 from engine.db.bulk import insert_rows
 from engine.db.rows import read_delivery
-from engine.db.tables import outbox
+from engine.db.tables import outbox, revisions
 
 PENDING = outbox.c.state == literal_column("'pending'")
 STOPPABLE = (MessageKind.PAGE.value, MessageKind.QUESTION.value)
+BUNDLED = (MessageKind.PAGE.value, MessageKind.QUESTION.value, MessageKind.NOTICE.value)
+"""What may share a message with others to the same address. A card is brought up to date by itself."""
+MOST_IN_ONE = 5_000
+"""Messages that go in one, at most; the rest goes in the next."""
 KEEP_TRYING = timedelta(hours=1)
 """How long a message without a deadline of its own (a card, a notice) is tried."""
 
@@ -38,21 +55,64 @@ WISH = update(outbox).where(
     outbox.c.state == literal_column("'sent'"),
     outbox.c.update_at.is_(None),
 )
-PICK = (
+NOW: BindParameter[Any] = bindparam("now")
+MOST: BindParameter[Any] = bindparam("most")
+FRESH = select(outbox).where(PENDING, outbox.c.next_at <= NOW).order_by(outbox.c.priority, outbox.c.next_at)
+LAPSED = (
     select(outbox)
-    .where(outbox.c.channel.not_in(bindparam("without", expanding=True)))
-    .limit(bindparam("most"))
+    .where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= NOW)
+    .order_by(outbox.c.claimed_until)
+)
+WISHED = (
+    select(outbox)
+    .where(outbox.c.update_at.is_not(None), outbox.c.update_at <= NOW, outbox.c.claimed_until.is_(None))
+    .order_by(outbox.c.update_at)
+)
+ELSEWHERE = outbox.c.channel.not_in(bindparam("without", expanding=True))
+
+
+def _picks(*where: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """All that can be sent now in one statement, with the newest revision: each costs more than the rows that it finds.
+    Every part takes its own locks, for those of a union can't be taken."""
+    newest = select(func.max(revisions.c.id)).scalar_subquery().label("newest_revision")
+    parts = [
+        query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery()
+        for query in (FRESH, LAPSED, WISHED)
+    ]
+    return union_all(*(select(*part.c, newest) for part in parts))
+
+
+PICK, PICK_ELSEWHERE = _picks(), _picks(ELSEWHERE)
+LANE = (
+    select(outbox)
+    .where(
+        PENDING,
+        outbox.c.channel == bindparam("channel"),
+        outbox.c.address == bindparam("address"),
+        outbox.c.kind.in_(BUNDLED),
+        outbox.c.maybe_sent.is_(False),
+        or_(outbox.c.next_at <= NOW, outbox.c.attempts == 0),
+    )
+    .order_by(outbox.c.priority, outbox.c.next_at)
+    .limit(MOST)
     .with_for_update(skip_locked=True)
 )
-FRESH = PICK.where(PENDING, outbox.c.next_at <= bindparam("now")).order_by(outbox.c.priority, outbox.c.next_at)
-LAPSED = PICK.where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= bindparam("now")).order_by(
-    outbox.c.claimed_until
+MATES = (
+    select(outbox)
+    .where(
+        outbox.c.sent_as == bindparam("name"),
+        or_(outbox.c.maybe_sent.is_(True), outbox.c.state == literal_column("'claimed'")),
+    )
+    .order_by(outbox.c.priority, outbox.c.id)
+    .with_for_update(skip_locked=True)
 )
-WISHED = PICK.where(
-    outbox.c.update_at.is_not(None), outbox.c.update_at <= bindparam("now"), outbox.c.claimed_until.is_(None)
-).order_by(outbox.c.update_at)
+HOLD = update(outbox).where(outbox.c.id.in_(IDS), PENDING)
 TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
-TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1)
+TAKE_NEW = TAKE_SENT.values(
+    state=MessageState.CLAIMED.value,
+    attempts=outbox.c.attempts + 1,
+    maybe_sent=or_(outbox.c.maybe_sent, outbox.c.state == literal_column("'claimed'")),
+)
 PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
 RECORD = (
     update(outbox)
@@ -74,6 +134,8 @@ class Claimed:
     """A message that is ours to send until the lease ends. `update`: it was sent and is to be brought up to date.
 
     `maybe_sent`: an earlier try may have arrived. `updatable`: once sent, it can be brought up to date in place.
+    `held`: it has waited for the turn of its lane. `sent_as`: the name under which its last try went out together with
+    others.
     """
 
     delivery: Delivery
@@ -81,6 +143,8 @@ class Claimed:
     update: bool
     updatable: bool
     maybe_sent: bool
+    held: bool = False
+    sent_as: str | None = None
 
 
 def message_row(incident: Incident, message: Message, now: datetime, *, updatable: bool) -> dict[str, Any]:
@@ -112,6 +176,7 @@ def message_row(incident: Incident, message: Message, now: datetime, *, updatabl
         "updatable": updatable,
         "update_at": None,
         "shown_version": 0,
+        "sent_as": None,
     }
 
 
@@ -137,27 +202,62 @@ def wish_updates(connection: Connection, incident: int, now: datetime) -> None:
     connection.execute(WISH, {"incident": incident, "update_at": now})
 
 
-def claim(
-    connection: Connection, who: str, now: datetime, lease: timedelta, limit: int, *, without: Collection[str] = ()
-) -> list[Claimed]:
-    """Takes what is to be sent now, the most urgent first; what another engine holds is passed over, and so are the
-    channels in `without`. A message whose lease has run out may have been sent."""
-    rows: list[Row[Any]] = []
-    for query in (FRESH, LAPSED, WISHED):
-        if len(rows) < limit:
-            rows += connection.execute(query, {"now": now, "most": limit - len(rows), "without": list(without)})
-    _take(connection, rows, who, now + lease)
-    return [_claimed(row) for row in rows]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picked:
+    """What can be sent now, the most urgent first, and the newest revision at that moment (None where nothing can)."""
+
+    messages: tuple[Claimed, ...]
+    revision: int | None
 
 
-def _take(connection: Connection, rows: Iterable[Row[Any]], who: str, until: datetime) -> None:
-    sent = [row.id for row in rows if row.state == MessageState.SENT.value]
-    new = [row.id for row in rows if row.state != MessageState.SENT.value]
+def pick(connection: Connection, now: datetime, limit: int, *, without: Collection[str] = ()) -> Picked:
+    """What is to be sent now, locked until the end of the transaction; what another engine holds is passed over, and so
+    are the channels in `without`. A message whose lease has run out may have been sent."""
+    given = {"now": now, "most": limit} | ({"without": list(without)} if without else {})
+    rows = connection.execute(PICK_ELSEWHERE if without else PICK, given).all()
+    ordered = sorted(rows, key=_turn)[:limit]
+    return Picked(messages=tuple(map(_claimed, ordered)), revision=rows[0].newest_revision if rows else None)
+
+
+def _turn(row: Row[Any]) -> tuple[bool, int, datetime]:
+    return row.state == MessageState.SENT.value, row.priority, row.next_at
+
+
+def lane(connection: Connection, channel: str, address: str, now: datetime) -> list[Claimed]:
+    """All that waits for one address on one channel and is not known to have failed a moment ago, locked."""
+    given = {"channel": channel, "address": address, "now": now, "most": MOST_IN_ONE}
+    return [_claimed(row) for row in connection.execute(LANE, given)]
+
+
+def mates(connection: Connection, name: str, now: datetime) -> list[Claimed]:
+    """What went out under this name and may have arrived, as far as nobody is sending it, locked."""
+    rows = connection.execute(MATES, {"name": name})
+    return [_claimed(row) for row in rows if _is_free(row, now)]
+
+
+def _is_free(row: Row[Any], now: datetime) -> bool:
+    lapsed = row.claimed_until is not None and row.claimed_until <= now
+    return row.state == MessageState.PENDING.value or (row.state == MessageState.CLAIMED.value and lapsed)
+
+
+def take(connection: Connection, messages: Collection[Claimed], who: str, until: datetime, name: str | None) -> None:
+    """Ours until then. `name`: under which they go out together."""
+    sent = [one.delivery.id for one in messages if one.update]
+    new = [one.delivery.id for one in messages if not one.update]
     columns = {"claimed_by": who, "claimed_until": until}
     if new:
-        connection.execute(TAKE_NEW, {"ids": new, **columns})
+        connection.execute(TAKE_NEW, {"ids": new, "sent_as": name, **columns})
     if sent:
         connection.execute(TAKE_SENT, {"ids": sent, **columns})
+
+
+def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
+    """Messages that wait for the turn of their lane, each until its time."""
+    by_time: dict[datetime, list[int]] = {}
+    for number, at in until.items():
+        by_time.setdefault(at, []).append(number)
+    for at, ids in by_time.items():
+        connection.execute(HOLD, {"ids": ids, "next_at": at})
 
 
 def prolong(connection: Connection, ids: Collection[int], who: str, until: datetime) -> None:
@@ -173,6 +273,8 @@ def _claimed(row: Row[Any]) -> Claimed:
         update=row.state == MessageState.SENT.value,
         updatable=row.updatable,
         maybe_sent=row.maybe_sent or again,
+        held=row.attempts == 0 and row.next_at > row.created_at,
+        sent_as=row.sent_as,
     )
 
 

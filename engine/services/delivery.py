@@ -15,8 +15,9 @@ from engine.core.errors import DeliveryError, Overloaded, TocsinError
 from engine.core.model import incident_ref
 from engine.db import outbox
 from engine.db.outbox import Claimed
-from engine.services.claiming import LEASE, TOGETHER, claim, put_together
+from engine.services.claiming import LEASE, TOGETHER, Group, Taken, check, claim, put_together, take
 from engine.services.context import Channels, Context
+from engine.services.lanes import Lanes, way_of
 from engine.services.parcels import Parcel, Result
 from engine.services.recording import record
 
@@ -28,6 +29,7 @@ IN_FLIGHT = 256
 PER_CHANNEL = 32
 """Of these on one channel: a provider that hangs must not keep the others from sending."""
 RECORD_AGAIN = 1.0  # seconds
+RECORDED_AT_ONCE = 128
 
 
 class Sender:
@@ -38,6 +40,7 @@ class Sender:
         self._recorder: asyncio.Task[None] | None = None
         self._in_flight: Counter[str] = Counter()
         self._sending: set[asyncio.Task[None]] = set()
+        self._lanes = Lanes()
         self._leases: dict[int, datetime] = {}
         """Of what is being sent and not on record yet: message, and when its lease ends."""
 
@@ -52,13 +55,22 @@ class Sender:
         if len(self._sending) >= IN_FLIGHT:
             await asyncio.wait(self._sending, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        channels, parcels = await self._claim(now)
-        self._leases |= {parcel.claimed.delivery.id: now + LEASE for parcel in parcels}
+        taken, parcels = await self._claim(now)
+        if taken is None:
+            return 0
         for parcel in parcels:
-            task = asyncio.create_task(self._send(parcel, channels))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-        return len(parcels)
+            self._begin(parcel, taken, now)
+        return len(parcels) or min(1, len(taken.groups) + taken.held)
+
+    def _begin(self, parcel: Parcel, taken: Taken, now: datetime) -> None:
+        if not parcel.envelope.receipt:
+            self._lanes.passed(
+                way_of(parcel.message), now, taken.rules, urgent=parcel.urgent, bundle=len(parcel.claims) > 1
+            )
+        self._leases |= {one.delivery.id: now + LEASE for one in parcel.claims}
+        task = asyncio.create_task(self._send(parcel, taken.channels))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     async def _prolong(self, now: datetime) -> None:
         """A channel may take longer than a lease, and a message may wait for its turn: it stays ours all the while."""
@@ -67,27 +79,45 @@ class Sender:
             await self._context.database.write(lambda c: outbox.prolong(c, ending, self._who, now + LEASE))
             self._leases |= {number: now + LEASE for number in ending if number in self._leases}
 
-    async def _claim(self, now: datetime) -> tuple[Channels, list[Parcel]]:
+    async def _claim(self, now: datetime) -> tuple[Taken | None, list[Parcel]]:
         """In one transaction; if that fails, with one more for each message: one that can't be put together delays
         nobody."""
-        context, database = self._context, self._context.database
+        context, database, lanes = self._context, self._context.database, self._lanes
         full = [channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL]
         try:
-            return await database.write(lambda c: claim(c, context, self._who, now, full))
+            return await database.write(lambda c: claim(c, context, self._who, now, full, lanes))
         except Overloaded:
             raise
         except Exception as error:  # noqa: BLE001 - the edge of the loop: the culprit is found below
             log.warning("dispatch.batch_split", error=type(error).__name__)
-        channels = await database.read(lambda c: context.revisions.channels(context.revisions.current(c)))
-        taken = await database.write(lambda c: outbox.claim(c, self._who, now, LEASE, TOGETHER, without=full))
-        return channels, [parcel for claimed in taken for parcel in await self._put_together(claimed, now)]
+        taken = await database.write(lambda c: take(c, context, self._who, now, full, lanes))
+        groups = [await self._sound(group, now) for group in taken.groups] if taken else []
+        return taken, [parcel for group in groups if group for parcel in await self._put_together([group], now)]
 
-    async def _put_together(self, claimed: Claimed, now: datetime) -> list[Parcel]:
+    async def _sound(self, group: Group, now: datetime) -> Group:
+        """Without those that can't be put together; they are looked at again when their lease ends."""
+        if len(group) == 1:
+            return group
+        return tuple([one for one in group if await self._is_sound(one, now)])
+
+    async def _is_sound(self, claimed: Claimed, now: datetime) -> bool:
+        context = self._context
+        try:
+            await context.database.read(lambda c: check(c, context, claimed, now))
+        except Overloaded:
+            raise
+        except Exception:  # the edge of the loop, as above
+            log.exception("delivery.not_put_together", incident=incident_ref(claimed.incident))
+            return False
+        return True
+
+    async def _put_together(self, groups: Sequence[Group], now: datetime) -> list[Parcel]:
         context, who = self._context, self._who
         try:
-            return await context.database.write(lambda c: put_together(c, context, who, [claimed], now))
-        except Exception:  # as above; it is looked at again when its lease ends
-            log.exception("delivery.not_put_together", incident=incident_ref(claimed.incident))
+            return await context.database.write(lambda c: put_together(c, context, who, groups, now))
+        except Exception:  # as above
+            refs = [incident_ref(one.incident) for group in groups for one in group]
+            log.exception("delivery.not_put_together", incidents=refs[:TOGETHER])
             return []
 
     async def settled(self) -> None:
@@ -104,33 +134,32 @@ class Sender:
         return await self._context.database.read(outbox.next_attempt)
 
     async def _send(self, parcel: Parcel, channels: Channels) -> None:
-        channel = parcel.claimed.delivery.message.channel
+        channel = parcel.message.channel
         self._in_flight[channel] += 1
-        result = await self._try(parcel, channels)
+        results = await self._try(parcel, channels)
         self._in_flight[channel] -= 1
-        self._results.append(result)
+        self._results += results
         if self._recorder is None or self._recorder.done():
             self._recorder = asyncio.create_task(self._record())
 
-    async def _try(self, parcel: Parcel, channels: Channels) -> Result:
-        claimed, shown = parcel.claimed, parcel.envelope.incident
+    async def _try(self, parcel: Parcel, channels: Channels) -> list[Result]:
         try:
-            channel = channels[claimed.delivery.message.channel]
-            receipt = await channel.send(parcel.envelope)
+            receipt = await channels[parcel.message.channel].send(parcel.envelope)
         except DeliveryError as error:
-            return Result(claimed=claimed, shown=shown, error=error)
+            return parcel.results(error=error)
         except TocsinError as error:
-            return Result(claimed=claimed, shown=shown, error=DeliveryError(str(error), permanent=True))
+            return parcel.results(error=DeliveryError(str(error), permanent=True))
         except Exception as error:  # the edge of the loop: a channel that breaks is a failed try, never a lost page
-            log.exception("delivery.channel_broke", channel=claimed.delivery.message.channel)
+            log.exception("delivery.channel_broke", channel=parcel.message.channel)
             sentence = f"the channel broke with {type(error).__name__}"
-            return Result(claimed=claimed, shown=shown, error=DeliveryError(sentence, ambiguous=True))
-        return Result(claimed=claimed, shown=shown, receipt=receipt)
+            return parcel.results(error=DeliveryError(sentence, ambiguous=True))
+        return parcel.results(receipt=receipt)
 
     async def _record(self) -> None:
-        """All results that wait share a transaction. While the database can't take them they are kept."""
+        """Results that wait share a transaction, so many of them that no alert waits long for its end. While the
+        database can't take them they are kept."""
         while self._results:
-            results = self._results[:]
+            results = self._results[:RECORDED_AT_ONCE]
             try:
                 await self._write(results)
             except Overloaded as error:

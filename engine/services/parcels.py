@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.errors import DeliveryError
-from engine.core.model import ENGINE, Event, Incident, MessageKind, Until
+from engine.core.model import ENGINE, Event, Incident, Message, MessageKind, Priority, Until
 from engine.core.timeline import Kind
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt
@@ -15,20 +15,41 @@ TIMED = (MessageKind.PAGE, MessageKind.QUESTION)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What came of one try: a receipt or an error. `shown`: the incident as the message told it."""
+    """What came of one try: a receipt or an error. `shown`: the incident as the message told it. `others`: how many
+    went in the same message."""
 
     claimed: Claimed
     shown: Incident
     receipt: Receipt | None = None
     error: DeliveryError | None = None
+    others: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parcel:
-    """A claimed message with all that its channel needs."""
+    """Claimed messages that go out as one, mostly a single one, with all that their channel needs. `shown`: their
+    incidents as the message tells them."""
 
-    claimed: Claimed
+    claims: tuple[Claimed, ...]
+    shown: tuple[Incident, ...]
     envelope: Envelope
+
+    @property
+    def message(self) -> Message:
+        """What it is, and where it goes."""
+        return self.claims[0].delivery.message
+
+    @property
+    def urgent(self) -> bool:
+        return any(one.delivery.priority is Priority.P0 for one in self.claims)
+
+    def results(self, *, receipt: Receipt | None = None, error: DeliveryError | None = None) -> list[Result]:
+        """What came of it, for each of the messages alike."""
+        others = len(self.claims) - 1
+        return [
+            Result(claimed=claimed, shown=shown, receipt=receipt, error=error, others=others)
+            for claimed, shown in zip(self.claims, self.shown, strict=True)
+        ]
 
 
 def why_unwanted(claimed: Claimed, incident: Incident) -> str:

@@ -15,7 +15,6 @@ from engine.core.model import Delivery, Event, Incident, MessageKind, MessageSta
 from engine.core.retry import next_try
 from engine.core.timeline import Kind
 from engine.db import incidents, outbox
-from engine.db.outbox import Claimed
 from engine.ports import Receipt
 from engine.services.cases import Ledger, gather
 from engine.services.context import Context
@@ -60,7 +59,7 @@ def _outcome(
     claimed = result.claimed
     if result.receipt is not None:
         columns = _sent(result, incident, now)
-        return columns, None if claimed.update else _arrived(claimed, result.receipt)
+        return columns, None if claimed.update else _arrived(result, result.receipt)
     if claimed.update:
         return _update_failed(result, now, jitter), None
     unwanted = why_unwanted(claimed, incident)
@@ -70,18 +69,21 @@ def _outcome(
     return _failed(result, now, jitter)
 
 
-def _arrived(claimed: Claimed, receipt: Receipt) -> Event:
-    message = claimed.delivery.message
-    reason = f"{message.channel} took it" + (" (repeated)" if claimed.maybe_sent else "")
+def _arrived(result: Result, receipt: Receipt) -> Event:
+    claimed, message = result.claimed, result.claimed.delivery.message
+    together = f", in one message with {result.others} other{'s' * (result.others > 1)}" if result.others else ""
+    reason = f"{message.channel} took it{together}" + (" (repeated)" if claimed.maybe_sent else "")
     kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
-    return event_of(kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent)
+    facts: dict[str, object] = {"together": result.others + 1} if result.others else {}
+    return event_of(kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent, **facts)
 
 
 def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object]:
     """A message that tells what has changed meanwhile, an update no less than a first one, is brought up to date at
-    once. Receipts change nothing that it tells, so the version would say too much."""
+    once. Receipts change nothing that it tells, so the version would say too much. One that stands for several
+    incidents can't be brought up to date for one of them."""
     receipt = result.receipt
-    stale = result.claimed.updatable and incident.updated_at > result.shown.updated_at
+    stale = result.claimed.updatable and not result.others and incident.updated_at > result.shown.updated_at
     columns: dict[str, object] = {"shown_version": result.shown.version, "update_at": now if stale else None}
     if result.claimed.update or receipt is None:
         return columns
@@ -90,6 +92,7 @@ def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object
         "sent_at": now,
         "error": "",
         "receipt": {**receipt.data, "reference": receipt.reference},
+        "updatable": result.claimed.updatable and not result.others,
     }
 
 

@@ -143,14 +143,15 @@ async def test_a_provider_that_takes_longer_than_a_lease_is_not_asked_twice(docu
     assert [line["data"]["repeated"] for line in sent if line["data"]["channel"] == "slack"] == [False]
 
 
-async def test_a_provider_that_hangs_keeps_no_other_channel_from_sending(documented_stage: Stage) -> None:
-    stage = documented_stage
-    stage.slack.fail(Failure.HANGING)
-    for number in range(40):
-        answer = await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert(f"A{number}", priority="P0")]))
-        assert answer.status_code == 202
-    stage.app.dispatcher.start()
-    await stage.mail.wait_until(lambda: len(stage.mail.messages()) == 40)
-    assert stage.slack.hanging
-    stage.slack.recover()
-    await stage.app.dispatcher.stop()
+async def test_a_provider_that_hangs_keeps_no_other_channel_from_sending(open_stage: OpenStage) -> None:
+    async with open_stage(edit=lambda document: document["bundling"].update(burst=40)) as stage:
+        stage.slack.fail(Failure.HANGING)
+        for number in range(40):
+            page = body([alert(f"A{number}", priority="P0")])
+            answer = await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=page)
+            assert answer.status_code == 202
+        stage.app.dispatcher.start()
+        await stage.mail.wait_until(lambda: len(stage.mail.messages()) == 40)
+        assert stage.slack.hanging
+        stage.slack.recover()
+        await stage.app.dispatcher.stop()

@@ -123,10 +123,11 @@ class Operations(RuleBasedStateMachine):
 
     def claim_and_die(self, *, arrived: bool) -> None:
         context, now = self.engine.context, self.clock.now()
-        channels, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now, ())))
+        taken, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now)))
         for parcel in parcels if arrived else ():
             with suppress(DeliveryError):
-                self.do(channels[parcel.claimed.delivery.message.channel].send(parcel.envelope))
+                assert taken is not None
+                self.do(taken.channels[parcel.message.channel].send(parcel.envelope))
 
     def restart(self) -> None:
         self.do(self.engine.stop())
