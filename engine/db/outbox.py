@@ -13,6 +13,8 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Row,
+    Select,
+    and_,
     bindparam,
     func,
     literal_column,
@@ -68,21 +70,27 @@ WISHED = (
     .where(outbox.c.update_at.is_not(None), outbox.c.update_at <= NOW, outbox.c.claimed_until.is_(None))
     .order_by(outbox.c.update_at)
 )
-ELSEWHERE = outbox.c.channel.not_in(bindparam("without", expanding=True))
+OVERDUE = (
+    select(outbox).where(PENDING, outbox.c.next_at <= NOW, outbox.c.deadline_at <= NOW).order_by(outbox.c.deadline_at)
+)
+"""In a flood of what is more urgent its own deadline takes a message to the front: tried, or sent another way."""
+ELSEWHERE = and_(
+    outbox.c.channel.not_in(bindparam("full", expanding=True)),
+    or_(outbox.c.priority == 0, outbox.c.channel.not_in(bindparam("crowded", expanding=True))),
+)
 
 
-def _picks(*where: ColumnElement[bool]) -> CompoundSelect[Any]:
+def _picks(*where: ColumnElement[bool], queries: Sequence[Select[Any]]) -> CompoundSelect[Any]:
     """All that can be sent now in one statement, with the newest revision: each costs more than the rows that it finds.
     Every part takes its own locks, for those of a union can't be taken."""
     newest = select(func.max(revisions.c.id)).scalar_subquery().label("newest_revision")
-    parts = [
-        query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery()
-        for query in (FRESH, LAPSED, WISHED)
-    ]
+    parts = [query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery() for query in queries]
     return union_all(*(select(*part.c, newest) for part in parts))
 
 
-PICK, PICK_ELSEWHERE = _picks(), _picks(ELSEWHERE)
+USUAL, PRESSED = (FRESH, LAPSED, WISHED), (OVERDUE, FRESH, LAPSED, WISHED)
+PICK, PICK_PRESSED = _picks(queries=USUAL), _picks(queries=PRESSED)
+PICK_ELSEWHERE = _picks(ELSEWHERE, queries=PRESSED)
 LANE = (
     select(outbox)
     .where(
@@ -210,17 +218,35 @@ class Picked:
     revision: int | None
 
 
-def pick(connection: Connection, now: datetime, limit: int, *, without: Collection[str] = ()) -> Picked:
-    """What is to be sent now, locked until the end of the transaction; what another engine holds is passed over, and so
-    are the channels in `without`. A message whose lease has run out may have been sent."""
-    given = {"now": now, "most": limit} | ({"without": list(without)} if without else {})
-    rows = connection.execute(PICK_ELSEWHERE if without else PICK, given).all()
-    ordered = sorted(rows, key=_turn)[:limit]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What can be taken now: nothing for channels that are `full`, P0 only for those that are `crowded`. `pressed`:
+    more waits than is taken at a time."""
+
+    full: frozenset[str] = frozenset()
+    crowded: frozenset[str] = frozenset()
+    pressed: bool = False
+
+
+ANY = Room()
+
+
+def pick(connection: Connection, now: datetime, limit: int, room: Room = ANY) -> Picked:
+    """What is to be sent now, locked until the end of the transaction; what another engine holds is passed over. A
+    message whose lease has run out may have been sent."""
+    if room.full or room.crowded:
+        given = {"now": now, "most": limit, "full": list(room.full), "crowded": list(room.crowded)}
+        rows = connection.execute(PICK_ELSEWHERE, given).all()
+    else:
+        query = PICK_PRESSED if room.pressed else PICK
+        rows = connection.execute(query, {"now": now, "most": limit}).all()
+    ordered = sorted({row.id: row for row in rows}.values(), key=lambda row: _turn(row, now))[:limit]
     return Picked(messages=tuple(map(_claimed, ordered)), revision=rows[0].newest_revision if rows else None)
 
 
-def _turn(row: Row[Any]) -> tuple[bool, int, datetime]:
-    return row.state == MessageState.SENT.value, row.priority, row.next_at
+def _turn(row: Row[Any], now: datetime) -> tuple[bool, bool, int, datetime]:
+    update = row.state == MessageState.SENT.value
+    return update, row.deadline_at > now and row.priority > 0, row.priority, row.next_at
 
 
 def lane(connection: Connection, channel: str, address: str, now: datetime) -> list[Claimed]:
@@ -258,6 +284,12 @@ def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
         by_time.setdefault(at, []).append(number)
     for at, ids in by_time.items():
         connection.execute(HOLD, {"ids": ids, "next_at": at})
+
+
+def postpone(connection: Connection, until: Mapping[int, datetime]) -> None:
+    """Updates that can't be sent before."""
+    for number, at in until.items():
+        connection.execute(TAKE_SENT, {"ids": [number], "update_at": at})
 
 
 def prolong(connection: Connection, ids: Collection[int], who: str, until: datetime) -> None:

@@ -2,62 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from engine.core.bundle import Waiting, turn
-from engine.core.model import MessageKind, MessageState, Priority, incident_ref
-from engine.core.policy import Bundling, Config
+from engine.core.model import MessageState, incident_ref
+from engine.core.policy import Bundling
 from engine.core.timeline import Kind
 from engine.db import incidents, outbox
-from engine.db.outbox import Claimed
+from engine.db.outbox import ANY, Claimed, Room
 from engine.services.bundles import bundled
+from engine.services.choosing import Choosing, Group
 from engine.services.context import Channels, Context
 from engine.services.envelopes import envelopes
-from engine.services.lanes import Lanes, Way, way_of
-from engine.services.parcels import TIMED, Parcel, event_of, why_unwanted
+from engine.services.lanes import Traffic
+from engine.services.parcels import Parcel, event_of, why_unwanted
 
 LEASE = timedelta(seconds=20)
 """How long after a crash another engine takes a message over. One that is being sent has its lease prolonged."""
 TOGETHER = 16
 """Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 
-Group = tuple[Claimed, ...]
-"""Messages that go out as one."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
-    """What is ours to send now. `held`: how many more were looked at that wait for the turn of their lane."""
+    """What is ours to send now. `held`: how many more were looked at that wait for their turn. `blocked`: of these,
+    pages whose provider is out. `spent`: messages whose time ran out before they could be tried, and why."""
 
     channels: Channels
     rules: Bundling
     groups: tuple[Group, ...]
     held: int = 0
-
-
-@dataclass(kw_only=True, slots=True)
-class Choice:
-    """What becomes of the messages that could go out now, in the making."""
-
-    singles: list[Claimed] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
-    holds: dict[int, datetime] = field(default_factory=dict)
+    blocked: tuple[Claimed, ...] = ()
+    spent: Mapping[int, str] = field(default_factory=dict)
 
 
 def take(
-    connection: Connection, context: Context, who: str, now: datetime, full: Collection[str], lanes: Lanes
+    connection: Connection, context: Context, who: str, now: datetime, room: Room, traffic: Traffic
 ) -> Taken | None:
-    """Takes messages of channels that are not `full`. None where there is nothing to send."""
-    picked = outbox.pick(connection, now, TOGETHER, without=full)
+    """Takes messages of channels that have room. None where there is nothing to send."""
+    picked = outbox.pick(connection, now, TOGETHER, room)
     if picked.revision is None:
         return None
     revision = context.revisions.newest(connection, picked.revision)
-    choice = choose(connection, picked.messages, lanes, revision.config, now)
+    choice = Choosing(connection, traffic, revision.config.bundling, now).choose(picked.messages)
     outbox.hold(connection, choice.holds)
+    outbox.postpone(connection, choice.postponed)
     outbox.take(connection, choice.singles, who, now + LEASE, None)
     for group in choice.groups:
         outbox.take(connection, group, who, now + LEASE, name_of(group))
@@ -65,7 +57,9 @@ def take(
         channels=context.revisions.channels(revision),
         rules=revision.config.bundling,
         groups=(*((one,) for one in choice.singles), *choice.groups),
-        held=len(choice.holds),
+        held=len(choice.holds) + len(choice.postponed),
+        blocked=tuple(choice.blocked),
+        spent=choice.spent,
     )
 
 
@@ -74,65 +68,16 @@ def name_of(group: Group) -> str:
     return group[0].sent_as or f"{incident_ref(group[0].incident)}/{group[0].delivery.id}"
 
 
-def choose(connection: Connection, messages: Iterable[Claimed], lanes: Lanes, config: Config, now: datetime) -> Choice:
-    """Alone, together with others, or not yet. What may have arrived together is tried again together."""
-    choice = Choice()
-    waiting: dict[Way, list[Claimed]] = {}
-    names: dict[str, None] = {}
-    for one in messages:
-        message = one.delivery.message
-        if one.maybe_sent and one.sent_as:
-            names[one.sent_as] = None
-        elif one.update or one.maybe_sent or message.kind is MessageKind.CARD:
-            choice.singles.append(one)
-        else:
-            waiting.setdefault(way_of(message), []).append(one)
-    choice.groups += [tuple(mates) for name in names if (mates := outbox.mates(connection, name, now))]
-    for way, own in waiting.items():
-        _choose_for(connection, choice, way, sorted(own, key=urgency), lanes, config.bundling, now)
-    return choice
-
-
-def _choose_for(
-    connection: Connection,
-    choice: Choice,
-    way: Way,
-    waiting: Sequence[Claimed],
-    lanes: Lanes,
-    rules: Bundling,
-    now: datetime,
-) -> None:
-    found = turn(lanes[way], [_waiting(one) for one in waiting], now, rules)
-    if found.bundle:
-        choice.groups.append(tuple(sorted(outbox.lane(connection, way.channel, way.address, now), key=urgency)))
-        return
-    choice.singles += waiting[: found.singles]
-    late = zip(waiting[found.singles :], found.holds, strict=True)
-    choice.holds |= {one.delivery.id: at for one, at in late}
-
-
-def urgency(claimed: Claimed) -> tuple[bool, int, datetime, int]:
-    """What wakes comes before what does not."""
-    delivery = claimed.delivery
-    return delivery.message.kind not in TIMED, delivery.priority.rank, delivery.created_at, delivery.id
-
-
-def _waiting(claimed: Claimed) -> Waiting:
-    delivery = claimed.delivery
-    urgent = delivery.priority is Priority.P0
-    return Waiting(urgent=urgent, held=claimed.held, deadline=delivery.message.deadline_at)
-
-
 def claim(
     connection: Connection,
     context: Context,
     who: str,
     now: datetime,
-    full: Collection[str] = (),
-    lanes: Lanes | None = None,
+    room: Room = ANY,
+    traffic: Traffic | None = None,
 ) -> tuple[Taken | None, list[Parcel]]:
-    """The transaction: takes messages, puts together what they need. Without `lanes` nobody was sent anything yet."""
-    taken = take(connection, context, who, now, full, Lanes() if lanes is None else lanes)
+    """The transaction: takes messages, puts together what they need. Without `traffic` nobody was sent anything yet."""
+    taken = take(connection, context, who, now, room, traffic or Traffic())
     return taken, put_together(connection, context, who, taken.groups, now) if taken else []
 
 

@@ -6,18 +6,22 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
-from engine.core.errors import DeliveryError, Overloaded, TocsinError
+from engine.core.breaker import Standing
+from engine.core.errors import DeliveryError, Limited, Overloaded, TocsinError
 from engine.core.model import incident_ref
+from engine.core.policy import Bundling
 from engine.db import outbox
-from engine.db.outbox import Claimed
-from engine.services.claiming import LEASE, TOGETHER, Group, Taken, check, claim, put_together, take
+from engine.db.outbox import Claimed, Room
+from engine.services.choosing import Group
+from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, take
 from engine.services.context import Channels, Context
-from engine.services.lanes import Lanes, way_of
+from engine.services.detours import detour
+from engine.services.lanes import EVERYBODY, Traffic, Way, way_of
 from engine.services.parcels import Parcel, Result
 from engine.services.recording import record
 
@@ -28,6 +32,8 @@ IN_FLIGHT = 256
 """Messages that are being sent at a time. So many hang at most, and so much memory is taken."""
 PER_CHANNEL = 32
 """Of these on one channel: a provider that hangs must not keep the others from sending."""
+KEPT = 8
+"""Of those, for P0 only."""
 RECORD_AGAIN = 1.0  # seconds
 RECORDED_AT_ONCE = 128
 
@@ -40,7 +46,8 @@ class Sender:
         self._recorder: asyncio.Task[None] | None = None
         self._in_flight: Counter[str] = Counter()
         self._sending: set[asyncio.Task[None]] = set()
-        self._lanes = Lanes()
+        self._traffic = Traffic()
+        self._pressed = False
         self._leases: dict[int, datetime] = {}
         """Of what is being sent and not on record yet: message, and when its lease ends."""
 
@@ -60,17 +67,28 @@ class Sender:
             return 0
         for parcel in parcels:
             self._begin(parcel, taken, now)
+        self._pressed = len(taken.groups) + taken.held >= TOGETHER
+        await self._go_around(taken, now)
         return len(parcels) or min(1, len(taken.groups) + taken.held)
 
     def _begin(self, parcel: Parcel, taken: Taken, now: datetime) -> None:
-        if not parcel.envelope.receipt:
-            self._lanes.passed(
-                way_of(parcel.message), now, taken.rules, urgent=parcel.urgent, bundle=len(parcel.claims) > 1
-            )
+        why_spent = taken.spent.get(parcel.claims[0].delivery.id, "")
+        if not why_spent:
+            self._on_its_way(parcel, taken.rules, now)
         self._leases |= {one.delivery.id: now + LEASE for one in parcel.claims}
-        task = asyncio.create_task(self._send(parcel, taken.channels))
+        task = asyncio.create_task(self._send(parcel, taken.channels, why_spent))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+
+    def _on_its_way(self, parcel: Parcel, rules: Bundling, now: datetime) -> None:
+        self._traffic.breakers.begun(parcel.message.channel, now)
+        if not parcel.envelope.receipt:
+            way, bundle = way_of(parcel.message), len(parcel.claims) > 1
+            self._traffic.lanes.passed(way, now, rules, urgent=parcel.urgent, bundle=bundle)
+
+    def breakers(self) -> Mapping[str, Standing]:
+        """How each provider that was used stands, for the metrics."""
+        return self._traffic.breakers.standings(self._context.clock.now())
 
     async def _prolong(self, now: datetime) -> None:
         """A channel may take longer than a lease, and a message may wait for its turn: it stays ours all the while."""
@@ -82,17 +100,35 @@ class Sender:
     async def _claim(self, now: datetime) -> tuple[Taken | None, list[Parcel]]:
         """In one transaction; if that fails, with one more for each message: one that can't be put together delays
         nobody."""
-        context, database, lanes = self._context, self._context.database, self._lanes
-        full = [channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL]
+        context, database, traffic = self._context, self._context.database, self._traffic
+        room = self._room()
         try:
-            return await database.write(lambda c: claim(c, context, self._who, now, full, lanes))
+            return await database.write(lambda c: claim(c, context, self._who, now, room, traffic))
         except Overloaded:
             raise
         except Exception as error:  # noqa: BLE001 - the edge of the loop: the culprit is found below
             log.warning("dispatch.batch_split", error=type(error).__name__)
-        taken = await database.write(lambda c: take(c, context, self._who, now, full, lanes))
+        taken = await database.write(lambda c: take(c, context, self._who, now, room, traffic))
         groups = [await self._sound(group, now) for group in taken.groups] if taken else []
         return taken, [parcel for group in groups if group for parcel in await self._put_together([group], now)]
+
+    def _room(self) -> Room:
+        """On each channel some room is kept for P0."""
+        full = frozenset(channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL)
+        crowded = frozenset(channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL - KEPT)
+        return Room(full=full, crowded=crowded, pressed=self._pressed)
+
+    async def _go_around(self, taken: Taken, now: datetime) -> None:
+        """Pages whose provider is out take another way at once; they themselves wait for the next probe."""
+        context, out = self._context, self._traffic.breakers.out()
+        if not taken.blocked:
+            return
+        try:
+            await context.database.write(lambda c: detour(c, context, taken.channels, taken.blocked, out, now))
+        except Overloaded:
+            raise
+        except Exception:  # the edge of the loop: each of them is looked at again with the next probe
+            log.exception("delivery.no_detour", incidents=[incident_ref(one.incident) for one in taken.blocked])
 
     async def _sound(self, group: Group, now: datetime) -> Group:
         """Without those that can't be put together; they are looked at again when their lease ends."""
@@ -133,14 +169,26 @@ class Sender:
     async def next_attempt(self) -> datetime | None:
         return await self._context.database.read(outbox.next_attempt)
 
-    async def _send(self, parcel: Parcel, channels: Channels) -> None:
+    async def _send(self, parcel: Parcel, channels: Channels, why_spent: str) -> None:
         channel = parcel.message.channel
-        self._in_flight[channel] += 1
-        results = await self._try(parcel, channels)
-        self._in_flight[channel] -= 1
+        if why_spent:
+            results = parcel.results(error=DeliveryError(why_spent))
+        else:
+            self._in_flight[channel] += 1
+            results = await self._try(parcel, channels)
+            self._in_flight[channel] -= 1
+            self._learn(parcel, results[0].error)
         self._results += results
         if self._recorder is None or self._recorder.done():
             self._recorder = asyncio.create_task(self._record())
+
+    def _learn(self, parcel: Parcel, error: DeliveryError | None) -> None:
+        """What the try says about its provider."""
+        now, way = self._context.clock.now(), way_of(parcel.message)
+        self._traffic.breakers.ended(way.channel, error, now)
+        if error and error.limited:
+            whose = way if error.limited is Limited.ADDRESS else Way(way.channel, EVERYBODY)
+            self._traffic.lanes.slow_down(whose, error.retry_after or 0.0, now)
 
     async def _try(self, parcel: Parcel, channels: Channels) -> list[Result]:
         try:

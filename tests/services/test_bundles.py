@@ -155,8 +155,8 @@ async def test_a_message_for_many_that_may_have_arrived_is_repeated_as_the_same_
 async def test_a_message_for_many_whose_sender_died_is_taken_up_whole(night: Night) -> None:
     await night.storm(BURST + 30, "P1")
     night.clock.advance(WINDOW)
-    context, now, lanes = night.engine.context, night.clock.now(), night.engine.sender._lanes  # noqa: SLF001 - the state of the one who dies
-    _, parcels = await context.database.write(lambda c: claim(c, context, "the dead engine", now, (), lanes))
+    context, now = night.engine.context, night.clock.now()
+    _, parcels = await context.database.write(lambda c: claim(c, context, "the dead engine", now))
     assert sorted(len(one.claims) for one in parcels) == [30, 30]
     night.clock.advance(LEASE)
     await night.engine.sender.drain()
