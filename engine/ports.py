@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -151,6 +151,15 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Ends connections; the channel is not used afterwards."""
+
+
+@runtime_checkable
+class Traceable(Protocol):
+    """A channel whose provider can be asked what became of a message. Those that can't be are none."""
+
+    async def find(self, envelope: Envelope) -> Receipt | None:
+        """The receipt of the message that went out under `envelope.id`, if it is there. Raises DeliveryError where the
+        provider does not say."""
 
 
 class Action(Protocol):

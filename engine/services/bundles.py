@@ -22,8 +22,8 @@ def bundled(
     envelope: Envelope,
 ) -> Envelope:
     """The envelope of the first of them, made that of all. One that goes out alone keeps its own, but for the name
-    under which an earlier try may have arrived."""
-    own = replace(envelope, id=group[0].sent_as or envelope.id) if group[0].maybe_sent else envelope
+    under which an earlier try of it has gone out with others."""
+    own = replace(envelope, id=group[0].sent_as or envelope.id)
     if len(group) == 1:
         return own
     mentions = tuple(_mention(one, found[one.incident]) for one in group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -53,10 +53,11 @@ def take(
     outbox.take(connection, choice.singles, who, now + LEASE, None)
     for group in choice.groups:
         outbox.take(connection, group, who, now + LEASE, name_of(group))
+    groups = [*((replace(one, sent_as=None),) for one in choice.singles), *map(_named, choice.groups)]
     return Taken(
         channels=context.revisions.channels(revision),
         rules=revision.config.bundling,
-        groups=(*((one,) for one in choice.singles), *choice.groups),
+        groups=tuple(groups),
         held=len(choice.holds) + len(choice.postponed),
         blocked=tuple(choice.blocked),
         spent=choice.spent,
@@ -66,6 +67,11 @@ def take(
 def name_of(group: Group) -> str:
     """What went out under a name keeps it: by it the provider is asked, and the receiver knows the copy."""
     return group[0].sent_as or f"{incident_ref(group[0].incident)}/{group[0].delivery.id}"
+
+
+def _named(group: Group) -> Group:
+    name = name_of(group)
+    return tuple(replace(one, sent_as=name) for one in group)
 
 
 def claim(

@@ -17,6 +17,7 @@ from engine.core.model import incident_ref
 from engine.core.policy import Bundling
 from engine.db import outbox
 from engine.db.outbox import Claimed, Room
+from engine.ports import Channel, Receipt, Traceable
 from engine.services.choosing import Group
 from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, take
 from engine.services.context import Channels, Context
@@ -192,7 +193,11 @@ class Sender:
 
     async def _try(self, parcel: Parcel, channels: Channels) -> list[Result]:
         try:
-            receipt = await channels[parcel.message.channel].send(parcel.envelope)
+            channel = channels[parcel.message.channel]
+            found = await self._find(parcel, channel) if parcel.maybe_sent else None
+            if found is not None:
+                return parcel.results(receipt=found, found=True)
+            receipt = await channel.send(parcel.envelope)
         except DeliveryError as error:
             return parcel.results(error=error)
         except TocsinError as error:
@@ -202,6 +207,16 @@ class Sender:
             sentence = f"the channel broke with {type(error).__name__}"
             return parcel.results(error=DeliveryError(sentence, ambiguous=True))
         return parcel.results(receipt=receipt)
+
+    async def _find(self, parcel: Parcel, channel: Channel) -> Receipt | None:
+        """What an earlier try has left at the provider. Where that can't be told the message is repeated and marked."""
+        if not isinstance(channel, Traceable):
+            return None
+        try:
+            return await channel.find(parcel.envelope)
+        except DeliveryError as error:
+            log.warning("delivery.not_looked_up", channel=channel.name, delivery=parcel.envelope.id, error=str(error))
+            return None
 
     async def _record(self) -> None:
         """Results that wait share a transaction, so many of them that no alert waits long for its end. While the

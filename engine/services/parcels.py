@@ -16,13 +16,14 @@ TIMED = (MessageKind.PAGE, MessageKind.QUESTION)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
     """What came of one try: a receipt or an error. `shown`: the incident as the message told it. `others`: how many
-    went in the same message."""
+    went in the same message. `found`: it was not sent again, the provider had it already."""
 
     claimed: Claimed
     shown: Incident
     receipt: Receipt | None = None
     error: DeliveryError | None = None
     others: int = 0
+    found: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,11 +44,18 @@ class Parcel:
     def urgent(self) -> bool:
         return any(one.delivery.priority is Priority.P0 for one in self.claims)
 
-    def results(self, *, receipt: Receipt | None = None, error: DeliveryError | None = None) -> list[Result]:
+    @property
+    def maybe_sent(self) -> bool:
+        """An earlier try under the same name may have arrived."""
+        return any(one.maybe_sent and not one.update for one in self.claims)
+
+    def results(
+        self, *, receipt: Receipt | None = None, error: DeliveryError | None = None, found: bool = False
+    ) -> list[Result]:
         """What came of it, for each of the messages alike."""
         others = len(self.claims) - 1
         return [
-            Result(claimed=claimed, shown=shown, receipt=receipt, error=error, others=others)
+            Result(claimed=claimed, shown=shown, receipt=receipt, error=error, others=others, found=found)
             for claimed, shown in zip(self.claims, self.shown, strict=True)
         ]
 

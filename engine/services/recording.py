@@ -72,10 +72,15 @@ def _outcome(
 def _arrived(result: Result, receipt: Receipt) -> Event:
     claimed, message = result.claimed, result.claimed.delivery.message
     together = f", in one message with {result.others} other{'s' * (result.others > 1)}" if result.others else ""
-    reason = f"{message.channel} took it{together}" + (" (repeated)" if claimed.maybe_sent else "")
+    if result.found:
+        reason = f"found at the provider: {message.channel} had taken it{together}, so it is not repeated"
+    else:
+        reason = f"{message.channel} took it{together}" + (" (repeated)" if claimed.maybe_sent else "")
     kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
     facts: dict[str, object] = {"together": result.others + 1} if result.others else {}
-    return event_of(kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent, **facts)
+    return event_of(
+        kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent and not result.found, **facts
+    )
 
 
 def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object]:

@@ -34,6 +34,8 @@ from integrations.channels.webhook_body import (
 )
 from integrations.channels.wording import expected, incident_url, marks, worst_first, zone_note
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""A quoted string (draft-ietf-httpapi-idempotency-key-header): the same for every try of one delivery."""
 SHOWN_ALERTS = 10
 SHOWN_MENTIONS, SPOKEN_MENTIONS = 200, 5
 ANSWER_BYTES = 1_000
@@ -92,6 +94,7 @@ class WebhookChannel:
             "Content-Type": "application/json",
             "User-Agent": self._agent,
             DELIVERY_HEADER: one_line(envelope.id),
+            IDEMPOTENCY_HEADER: f'"{one_line(envelope.id)}"',
             SIGNATURE_HEADER: sign(self._secret, body, envelope.now),
         }
         try:
