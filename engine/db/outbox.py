@@ -127,6 +127,7 @@ RECORD = (
     .where(outbox.c.id == bindparam("number"), outbox.c.claimed_by == bindparam("who"))
     .values(claimed_by=None, claimed_until=None)
 )
+OURS = select(outbox.c.id).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who")).with_for_update()
 OF = select(outbox).where(outbox.c.incident_id.in_(IDS)).order_by(outbox.c.id)
 NEXT = select(
     select(func.min(outbox.c.next_at)).where(PENDING).scalar_subquery(),
@@ -313,6 +314,20 @@ def _claimed(row: Row[Any]) -> Claimed:
 def record(connection: Connection, claimed: Claimed, who: str, columns: dict[str, Any]) -> bool:
     """Writes the outcome, if the claim is still ours; False where someone else has taken it over meanwhile."""
     return connection.execute(RECORD, {"number": claimed.delivery.id, "who": who, **columns}).rowcount == 1
+
+
+def ours(connection: Connection, ids: Collection[int], who: str) -> set[int]:
+    """Those that we still hold, locked until the end of the transaction."""
+    return set(connection.execute(OURS, {"ids": list(ids), "who": who}).scalars())
+
+
+def record_all(connection: Connection, outcomes: Mapping[int, dict[str, Any]], who: str) -> None:
+    """Outcomes of messages that are known to be ours, by number; alike ones share a statement."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for number, columns in outcomes.items():
+        alike.setdefault(tuple(sorted(columns)), []).append({"number": number, "who": who, **columns})
+    for rows in alike.values():
+        connection.execute(RECORD, rows)
 
 
 def release_all(connection: Connection) -> int:

@@ -27,29 +27,25 @@ def record(
     connection: Connection, context: Context, who: str, results: Sequence[Result], now: datetime, jitter: float
 ) -> None:
     """The transaction: receipts and failures on rows and timelines; what failed for good goes another way."""
-    numbers = {result.claimed.incident for result in results}
-    found = incidents.load(connection, numbers, lock=True)
+    found = incidents.load(connection, {result.claimed.incident for result in results}, lock=True)
+    # Where the lease ran out and a message is somebody else's now, its outcome is theirs to tell.
+    held = outbox.ours(connection, [result.claimed.delivery.id for result in results], who)
+    outcomes: dict[int, dict[str, object]] = {}
     lines: dict[int, list[Event]] = {}
     lost: list[Result] = []
     for result in results:
+        if result.claimed.delivery.id not in held:
+            continue
         incident = found[result.claimed.incident]
-        event = _settle(connection, result, incident, who, now, jitter)
+        outcomes[result.claimed.delivery.id], event = _outcome(result, incident, now, jitter)
         if event is not None:
             lines.setdefault(incident.id, []).append(event)
         if event is not None and event.kind == Kind.PAGE_FAILED.value:
             lost.append(result)
+    outbox.record_all(connection, outcomes, who)
     if lines:
-        incidents.append_events(connection, lines, now)
+        incidents.append_to(connection, found, lines, now)
     _go_on(connection, context, lost, now)
-
-
-def _settle(
-    connection: Connection, result: Result, incident: Incident, who: str, now: datetime, jitter: float
-) -> Event | None:
-    """Writes one outcome; returns its line for the timeline, if it has one. Where the lease ran out and the message is
-    somebody else's now, its outcome is theirs to tell."""
-    columns, event = _outcome(result, incident, now, jitter)
-    return event if outbox.record(connection, result.claimed, who, columns) else None
 
 
 def _outcome(
@@ -136,6 +132,8 @@ def _failed(result: Result, now: datetime, jitter: float) -> tuple[dict[str, obj
 def _go_on(connection: Connection, context: Context, lost: Sequence[Result], now: datetime) -> None:
     """The next channel, else the next person, else the next level, for pages that failed for good."""
     pages = [result for result in lost if result.claimed.delivery.message.kind is MessageKind.PAGE]
+    if not pages:
+        return
     channels = context.revisions.channels(context.revisions.current(connection))
     for result in pages:
         number = result.claimed.incident
