@@ -33,8 +33,8 @@ PENDING = outbox.c.state == literal_column("'pending'")
 STOPPABLE = (MessageKind.PAGE.value, MessageKind.QUESTION.value)
 BUNDLED = (MessageKind.PAGE.value, MessageKind.QUESTION.value, MessageKind.NOTICE.value)
 """What may share a message with others to the same address. A card is brought up to date by itself."""
-MOST_IN_ONE = 5_000
-"""Messages that go in one, at most; the rest goes in the next."""
+MOST_IN_ONE = 1_000
+"""Messages that go in one, at most; the rest goes in the next: alerts wait while they are put together."""
 KEEP_TRYING = timedelta(hours=1)
 """How long a message without a deadline of its own (a card, a notice) is tried."""
 

@@ -35,6 +35,7 @@ class Choosing:
         self._rules = rules
         self._now = now
         self._probed: set[str] = set()
+        self._bundled = False
         self.singles: list[Claimed] = []
         self.groups: list[Group] = []
         self.holds: dict[int, datetime] = {}
@@ -104,7 +105,10 @@ class Choosing:
         lanes, now = self._traffic.lanes, self._now
         slowed = lanes.slowed(way, now) is not None
         found = turn(lanes[way], [_waiting(one, slowed=slowed) for one in waiting], now, self._rules)
+        if found.bundle and self._bundled:
+            return  # one in a transaction, for alerts wait for its end; these are due again at once
         if found.bundle:
+            self._bundled = True
             fitting = outbox.lane(self._connection, way.channel, way.address, now)
             self.groups.append(tuple(sorted(fitting, key=urgency)))
             return
