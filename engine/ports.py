@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -87,12 +87,22 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mention:
+    """One of the messages that go out as one. `id` is our own name of this delivery."""
+
+    id: str
+    incident: Incident
+    message: Message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
     """All that a channel needs to render one message, gathered right before sending.
 
     `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
     arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
-    for an update. `headline` is made for a lock screen.
+    for an update. `headline` is made for a lock screen. `bundle`: all that this message stands for in a storm, the most
+    urgent first, which is also the one that the other fields tell of; empty for a message that stands for itself.
     """
 
     id: str
@@ -112,6 +122,7 @@ class Envelope:
     next_step: str = ""
     base_url: str = ""
     receipt: Receipt | None = None
+    bundle: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +151,15 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Ends connections; the channel is not used afterwards."""
+
+
+@runtime_checkable
+class Traceable(Protocol):
+    """A channel whose provider can be asked what became of a message. Those that can't be are none."""
+
+    async def find(self, envelope: Envelope) -> Receipt | None:
+        """The receipt of the message that went out under `envelope.id`, if it is there. Raises DeliveryError where the
+        provider does not say."""
 
 
 class Action(Protocol):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class TocsinError(Exception):
@@ -92,20 +93,35 @@ class SettingsError(TocsinError):
     """The environment can't be used: one sentence for each variable, naming it and never showing a secret."""
 
 
+class Limited(StrEnum):
+    """What a provider that asks to slow down means: this address only, or everything that it is given."""
+
+    ADDRESS = "address"
+    PROVIDER = "provider"
+
+
 class DeliveryError(TocsinError):
     """A send failed. `permanent`: trying again can't help (no such channel, address refused, token revoked).
 
     `ambiguous`: the request went out and no answer came, so it may have arrived. `retry_after` is in seconds,
-    as the provider asked. The text never holds a token, a password or a signed address.
+    as the provider asked. `limited`: nothing is out of order, the provider asks to slow down.
+    The text never holds a token, a password or a signed address.
     """
 
     def __init__(
-        self, sentence: str, *, permanent: bool = False, ambiguous: bool = False, retry_after: float | None = None
+        self,
+        sentence: str,
+        *,
+        permanent: bool = False,
+        ambiguous: bool = False,
+        retry_after: float | None = None,
+        limited: Limited | None = None,
     ) -> None:
         super().__init__(sentence)
         self.permanent = permanent
         self.ambiguous = ambiguous
         self.retry_after = retry_after
+        self.limited = limited
 
 
 class ReportError(TocsinError):

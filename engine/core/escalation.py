@@ -21,6 +21,10 @@ LATE_AFTER = timedelta(minutes=1)
 """A timer this late was missed, not merely slow: a lower level that was missed too is not paged on its own."""
 
 
+EXHAUSTED = "exhausted"
+NOBODY_LEFT = "nobody has answered and no level is left"
+
+
 def plan(case: Case, now: datetime) -> tuple[Timer, ...]:
     """The timers that the incident ought to have pending, without those that have done their work."""
     del now  # times are absolute; the argument stays so that no rule needs another signature to read the clock
@@ -33,6 +37,7 @@ def _wanted(case: Case) -> Iterator[Timer]:
         yield from _lease(case)
         yield from _queue(case)
         yield from _response(case)
+        yield from _exhausted(case)
         for place, step in enumerate(case.ladder.steps):
             level = case.config.levels[step.level]
             yield from _page(case, step, level, first=place == 0)
@@ -115,6 +120,21 @@ def _own_response(case: Case, step: Step, level: Level, within: timedelta) -> It
     paged = _held(incident, page_due(incident, step, level.number, first=False))
     if incident.acknowledged_at is None and not silent(case) and paged >= incident.cycle_started_at:
         yield _answer(incident, level.number, paged + within)
+
+
+def _exhausted(case: Case) -> Iterator[Timer]:
+    """The last level has had its time and nobody has answered: nothing else would ever happen. It is a notice to the
+    queue, which releases before this one know how to fire."""
+    incident, steps = case.incident, case.ladder.steps
+    within = case.ladder.respond_within
+    if incident.acknowledged_at is not None or silent(case) or not steps or not isinstance(within, timedelta):
+        return
+    due = response_due(incident, case.ladder, case.config.business_hours)
+    for place, step in enumerate(steps):
+        number = case.config.levels[step.level].number
+        due = max(due, _held(incident, page_due(incident, step, number, first=place == 0)))
+    due = max(due, incident.cycle_started_at) + (steps[-1].respond_within or within)
+    yield Timer(key=f"{EXHAUSTED}:c{incident.cycle}", kind=TimerKind.QUEUE, due_at=due, reason=NOBODY_LEFT)
 
 
 def _answer(incident: Incident, level: int, due: datetime) -> Timer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.core.draft import Draft
 from engine.core.model import (
@@ -40,6 +40,26 @@ def after_failure(draft: Draft, failed: Delivery, siblings: Sequence[Delivery]) 
         _next_channel(draft, message, left[0], reason)
         return
     _next_person(draft, step, level, failed, siblings, first=first)
+
+
+def go_around(draft: Draft, waiting: Delivery, siblings: Sequence[Delivery], out: Mapping[str, str]) -> None:
+    """A page's message can't go out while its provider is out: another channel to the same person is used at once,
+    unless one is on its way already. The message itself stays, and is tried until its deadline.
+
+    `out`: by channel, the words for how it is out.
+    """
+    message = waiting.message
+    same_page = [other for other in siblings if other.message.page == message.page]
+    found = find_step(draft, message.level)
+    if found is None or message.contact is None or message.channel not in out:
+        return
+    if any(other.state in _HOPEFUL for other in same_page if other.id != waiting.id):
+        return
+    used = {message.channel, *(other.message.channel for other in same_page)}
+    known = ways(draft.case.config, found[1], message.contact, draft.case.reachable)
+    left = [way for way in known if way[0] not in used and way[0] not in out]
+    if left:
+        _next_channel(draft, message, left[0], f"{message.channel} {out[message.channel]}; {left[0][0]} instead")
 
 
 _HOPEFUL = (MessageState.PENDING, MessageState.CLAIMED, MessageState.SENT)

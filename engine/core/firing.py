@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from engine.core.draft import Case, Decision, Draft
-from engine.core.escalation import LATE_AFTER, Due, plan, sort_due
+from engine.core.escalation import EXHAUSTED, LATE_AFTER, Due, plan, sort_due
 from engine.core.hours import is_open
 from engine.core.lifecycle import close_quietly
 from engine.core.model import TIMER, Seat, Timer, TimerKind, TimerState, Until
@@ -159,6 +159,8 @@ def new_cycle(draft: Draft) -> None:
 
 
 def _fire_queue(draft: Draft, timer: Timer, late: str) -> None:
+    if timer.key.startswith(EXHAUSTED):
+        draft.record(Kind.EXHAUSTED, TIMER, _with(timer.reason, late), levels=numbers(draft))
     tell_queue(draft, _with(timer.reason, late))
 
 

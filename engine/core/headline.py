@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,17 @@ def headline(
         parts.append(f"late by {max(1, round(late.total_seconds() / 60))} min")
     parts.append(incident.ref)
     return " · ".join(parts)
+
+
+def bundle_headline(told: Sequence[tuple[Incident, Message]], zone: str, *, repeated: bool = False) -> str:
+    """The first line of a message that stands for several, the most urgent first: `P0 +37 more: Checkout down and
+    others; respond by 03:15 CET`, the time being the earliest."""
+    first, more = told[0][0], len(told) - 1
+    others = "others" if more > 1 else "another"
+    line = f"{first.priority} +{more} more: {_shorten(first.title, 60)} and {others}"
+    due = min((message.respond_by for _, message in told if message.respond_by), default=None)
+    answer = f"; respond by {_clock(due, first.cycle_started_at, ZoneInfo(zone))}" if due else ""
+    return f"{'(repeated) ' if repeated else ''}{line}{answer}"
 
 
 def _clock(at: datetime, today: datetime, zone: ZoneInfo) -> str:

@@ -296,6 +296,19 @@ class Canary(Model):
         return self
 
 
+class Bundling(Model):
+    """What keeps a storm of incidents from becoming as many messages to one person, on each channel by itself."""
+
+    burst: Annotated[int, Field(ge=1)] = 5
+    """So many messages go out one by one; what waits after that goes in one message with the count and the list."""
+    within: SpanAhead = timedelta(minutes=1)
+    """The time in which the burst is counted."""
+    urgent_every: SpanAhead = timedelta(seconds=5)
+    """With a P0 waiting, one message goes out this often at most, and takes along whatever else waits."""
+    every: SpanAhead = timedelta(seconds=30)
+    """The same without a P0."""
+
+
 class Config(Model):
     """The whole of `tocsin.yaml`: who is reached how, by which ladder, on which clock."""
 
@@ -309,6 +322,7 @@ class Config(Model):
     """Team channels that get one card per incident."""
     queue: tuple[Queue, ...] = ()
     """The standard operations queue, for what waits for business hours or wakes nobody."""
+    bundling: Bundling = Bundling()
     routes: tuple[Route, ...] = ()
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()

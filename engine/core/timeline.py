@@ -29,6 +29,7 @@ class Kind(StrEnum):
     PAGE_CANCELLED = "page.cancelled"
     NOTICE_SENT = "notice.sent"
     LEVEL_UNREACHABLE = "level.unreachable"
+    EXHAUSTED = "ladder.exhausted"
     ESCALATED = "level.escalated"
     SUPERSEDED = "level.superseded"
     RESPONSE_BREACHED = "response.breached"

@@ -84,18 +84,30 @@ def add_events(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def append_events(connection: Connection, new: Mapping[int, Sequence[Event]], now: datetime) -> None:
     """Lines for timelines whose incidents don't change otherwise. Takes the rows' locks in one order."""
-    recorded = [
-        chain(row.id, new[row.id], now, seq=row.timeline_seq, head=row.timeline_hash)
-        for row in connection.execute(HEADS, {"ids": list(new)})
-    ]
+    heads = connection.execute(HEADS, {"ids": list(new)})
+    _append(connection, new, {row.id: (row.timeline_seq, row.timeline_hash) for row in heads}, now)
+
+
+def append_to(
+    connection: Connection, locked: Mapping[int, Incident], new: Mapping[int, Sequence[Event]], now: datetime
+) -> None:
+    """The same for incidents that this transaction has loaded and locked, and whose timelines it has not touched."""
+    heads = {number: (locked[number].timeline_seq, locked[number].timeline_hash) for number in new}
+    _append(connection, new, heads, now)
+
+
+def _append(
+    connection: Connection, new: Mapping[int, Sequence[Event]], heads: Mapping[int, tuple[int, str]], now: datetime
+) -> None:
+    recorded = [chain(number, new[number], now, seq=seq, head=head) for number, (seq, head) in heads.items()]
     add_events(connection, [event_row(event) for lines in recorded for event in lines])
-    heads = [
+    ends = [
         {"number": lines[-1].incident, "timeline_seq": lines[-1].seq, "timeline_hash": lines[-1].hash}
         for lines in recorded
         if lines
     ]
-    if heads:
-        connection.execute(APPEND, heads)
+    if ends:
+        connection.execute(APPEND, ends)
 
 
 def timeline(

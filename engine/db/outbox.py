@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, literal_column, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Until
 from engine.db.bulk import insert_rows
 from engine.db.rows import read_delivery
-from engine.db.tables import outbox
+from engine.db.tables import outbox, revisions
 
 PENDING = outbox.c.state == literal_column("'pending'")
 STOPPABLE = (MessageKind.PAGE.value, MessageKind.QUESTION.value)
+BUNDLED = (MessageKind.PAGE.value, MessageKind.QUESTION.value, MessageKind.NOTICE.value)
+"""What may share a message with others to the same address. A card is brought up to date by itself."""
+MOST_IN_ONE = 1_000
+"""Messages that go in one, at most; the rest goes in the next: alerts wait while they are put together."""
 KEEP_TRYING = timedelta(hours=1)
 """How long a message without a deadline of its own (a card, a notice) is tried."""
 
@@ -38,27 +57,77 @@ WISH = update(outbox).where(
     outbox.c.state == literal_column("'sent'"),
     outbox.c.update_at.is_(None),
 )
-PICK = (
+NOW: BindParameter[Any] = bindparam("now")
+MOST: BindParameter[Any] = bindparam("most")
+FRESH = select(outbox).where(PENDING, outbox.c.next_at <= NOW).order_by(outbox.c.priority, outbox.c.next_at)
+LAPSED = (
     select(outbox)
-    .where(outbox.c.channel.not_in(bindparam("without", expanding=True)))
-    .limit(bindparam("most"))
+    .where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= NOW)
+    .order_by(outbox.c.claimed_until)
+)
+WISHED = (
+    select(outbox)
+    .where(outbox.c.update_at.is_not(None), outbox.c.update_at <= NOW, outbox.c.claimed_until.is_(None))
+    .order_by(outbox.c.update_at)
+)
+OVERDUE = (
+    select(outbox).where(PENDING, outbox.c.next_at <= NOW, outbox.c.deadline_at <= NOW).order_by(outbox.c.deadline_at)
+)
+"""In a flood of what is more urgent its own deadline takes a message to the front: tried, or sent another way."""
+ELSEWHERE = and_(
+    outbox.c.channel.not_in(bindparam("full", expanding=True)),
+    or_(outbox.c.priority == 0, outbox.c.channel.not_in(bindparam("crowded", expanding=True))),
+)
+
+
+def _picks(*where: ColumnElement[bool], queries: Sequence[Select[Any]]) -> CompoundSelect[Any]:
+    """All that can be sent now in one statement, with the newest revision: each costs more than the rows that it finds.
+    Every part takes its own locks, for those of a union can't be taken."""
+    newest = select(func.max(revisions.c.id)).scalar_subquery().label("newest_revision")
+    parts = [query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery() for query in queries]
+    return union_all(*(select(*part.c, newest) for part in parts))
+
+
+USUAL, PRESSED = (FRESH, LAPSED, WISHED), (OVERDUE, FRESH, LAPSED, WISHED)
+PICK, PICK_PRESSED = _picks(queries=USUAL), _picks(queries=PRESSED)
+PICK_ELSEWHERE = _picks(ELSEWHERE, queries=PRESSED)
+LANE = (
+    select(outbox)
+    .where(
+        PENDING,
+        outbox.c.channel == bindparam("channel"),
+        outbox.c.address == bindparam("address"),
+        outbox.c.kind.in_(BUNDLED),
+        outbox.c.maybe_sent.is_(False),
+        or_(outbox.c.next_at <= NOW, outbox.c.attempts == 0),
+    )
+    .order_by(outbox.c.priority, outbox.c.next_at)
+    .limit(MOST)
     .with_for_update(skip_locked=True)
 )
-FRESH = PICK.where(PENDING, outbox.c.next_at <= bindparam("now")).order_by(outbox.c.priority, outbox.c.next_at)
-LAPSED = PICK.where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= bindparam("now")).order_by(
-    outbox.c.claimed_until
+MATES = (
+    select(outbox)
+    .where(
+        outbox.c.sent_as == bindparam("name"),
+        or_(outbox.c.maybe_sent.is_(True), outbox.c.state == literal_column("'claimed'")),
+    )
+    .order_by(outbox.c.priority, outbox.c.id)
+    .with_for_update(skip_locked=True)
 )
-WISHED = PICK.where(
-    outbox.c.update_at.is_not(None), outbox.c.update_at <= bindparam("now"), outbox.c.claimed_until.is_(None)
-).order_by(outbox.c.update_at)
+HOLD = update(outbox).where(outbox.c.id.in_(IDS), PENDING)
 TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
-TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1)
+TAKE_NEW = TAKE_SENT.values(
+    state=MessageState.CLAIMED.value,
+    attempts=outbox.c.attempts + 1,
+    maybe_sent=or_(outbox.c.maybe_sent, outbox.c.state == literal_column("'claimed'")),
+)
 PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
 RECORD = (
     update(outbox)
     .where(outbox.c.id == bindparam("number"), outbox.c.claimed_by == bindparam("who"))
     .values(claimed_by=None, claimed_until=None)
 )
+OURS = select(outbox.c.id).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who")).with_for_update()
 OF = select(outbox).where(outbox.c.incident_id.in_(IDS)).order_by(outbox.c.id)
 NEXT = select(
     select(func.min(outbox.c.next_at)).where(PENDING).scalar_subquery(),
@@ -80,6 +149,8 @@ class Claimed:
     """A message that is ours to send until the lease ends. `update`: it was sent and is to be brought up to date.
 
     `maybe_sent`: an earlier try may have arrived. `updatable`: once sent, it can be brought up to date in place.
+    `held`: it has waited for the turn of its lane. `sent_as`: the name under which its last try went out together with
+    others.
     """
 
     delivery: Delivery
@@ -87,6 +158,8 @@ class Claimed:
     update: bool
     updatable: bool
     maybe_sent: bool
+    held: bool = False
+    sent_as: str | None = None
 
 
 def message_row(incident: Incident, message: Message, now: datetime, *, updatable: bool) -> dict[str, Any]:
@@ -118,6 +191,7 @@ def message_row(incident: Incident, message: Message, now: datetime, *, updatabl
         "updatable": updatable,
         "update_at": None,
         "shown_version": 0,
+        "sent_as": None,
     }
 
 
@@ -145,27 +219,86 @@ def wish_updates(connection: Connection, ids: Collection[int], now: datetime) ->
         connection.execute(WISH, {"ids": list(ids), "update_at": now})
 
 
-def claim(
-    connection: Connection, who: str, now: datetime, lease: timedelta, limit: int, *, without: Collection[str] = ()
-) -> list[Claimed]:
-    """Takes what is to be sent now, the most urgent first; what another engine holds is passed over, and so are the
-    channels in `without`. A message whose lease has run out may have been sent."""
-    rows: list[Row[Any]] = []
-    for query in (FRESH, LAPSED, WISHED):
-        if len(rows) < limit:
-            rows += connection.execute(query, {"now": now, "most": limit - len(rows), "without": list(without)})
-    _take(connection, rows, who, now + lease)
-    return [_claimed(row) for row in rows]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picked:
+    """What can be sent now, the most urgent first, and the newest revision at that moment (None where nothing can)."""
+
+    messages: tuple[Claimed, ...]
+    revision: int | None
 
 
-def _take(connection: Connection, rows: Iterable[Row[Any]], who: str, until: datetime) -> None:
-    sent = [row.id for row in rows if row.state == MessageState.SENT.value]
-    new = [row.id for row in rows if row.state != MessageState.SENT.value]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """What can be taken now: nothing for channels that are `full`, P0 only for those that are `crowded`. `pressed`:
+    more waits than is taken at a time."""
+
+    full: frozenset[str] = frozenset()
+    crowded: frozenset[str] = frozenset()
+    pressed: bool = False
+
+
+ANY = Room()
+
+
+def pick(connection: Connection, now: datetime, limit: int, room: Room = ANY) -> Picked:
+    """What is to be sent now, locked until the end of the transaction; what another engine holds is passed over. A
+    message whose lease has run out may have been sent."""
+    if room.full or room.crowded:
+        given = {"now": now, "most": limit, "full": list(room.full), "crowded": list(room.crowded)}
+        rows = connection.execute(PICK_ELSEWHERE, given).all()
+    else:
+        query = PICK_PRESSED if room.pressed else PICK
+        rows = connection.execute(query, {"now": now, "most": limit}).all()
+    ordered = sorted({row.id: row for row in rows}.values(), key=lambda row: _turn(row, now))[:limit]
+    return Picked(messages=tuple(map(_claimed, ordered)), revision=rows[0].newest_revision if rows else None)
+
+
+def _turn(row: Row[Any], now: datetime) -> tuple[bool, bool, int, datetime]:
+    update = row.state == MessageState.SENT.value
+    return update, row.deadline_at > now and row.priority > 0, row.priority, row.next_at
+
+
+def lane(connection: Connection, channel: str, address: str, now: datetime) -> list[Claimed]:
+    """All that waits for one address on one channel and is not known to have failed a moment ago, locked."""
+    given = {"channel": channel, "address": address, "now": now, "most": MOST_IN_ONE}
+    return [_claimed(row) for row in connection.execute(LANE, given)]
+
+
+def mates(connection: Connection, name: str, now: datetime) -> list[Claimed]:
+    """What went out under this name and may have arrived, as far as nobody is sending it, locked."""
+    rows = connection.execute(MATES, {"name": name})
+    return [_claimed(row) for row in rows if _is_free(row, now)]
+
+
+def _is_free(row: Row[Any], now: datetime) -> bool:
+    lapsed = row.claimed_until is not None and row.claimed_until <= now
+    return row.state == MessageState.PENDING.value or (row.state == MessageState.CLAIMED.value and lapsed)
+
+
+def take(connection: Connection, messages: Collection[Claimed], who: str, until: datetime, name: str | None) -> None:
+    """Ours until then. `name`: under which they go out together."""
+    sent = [one.delivery.id for one in messages if one.update]
+    new = [one.delivery.id for one in messages if not one.update]
     columns = {"claimed_by": who, "claimed_until": until}
     if new:
-        connection.execute(TAKE_NEW, {"ids": new, **columns})
+        connection.execute(TAKE_NEW, {"ids": new, "sent_as": name, **columns})
     if sent:
         connection.execute(TAKE_SENT, {"ids": sent, **columns})
+
+
+def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
+    """Messages that wait for the turn of their lane, each until its time."""
+    by_time: dict[datetime, list[int]] = {}
+    for number, at in until.items():
+        by_time.setdefault(at, []).append(number)
+    for at, ids in by_time.items():
+        connection.execute(HOLD, {"ids": ids, "next_at": at})
+
+
+def postpone(connection: Connection, until: Mapping[int, datetime]) -> None:
+    """Updates that can't be sent before."""
+    for number, at in until.items():
+        connection.execute(TAKE_SENT, {"ids": [number], "update_at": at})
 
 
 def prolong(connection: Connection, ids: Collection[int], who: str, until: datetime) -> None:
@@ -181,12 +314,28 @@ def _claimed(row: Row[Any]) -> Claimed:
         update=row.state == MessageState.SENT.value,
         updatable=row.updatable,
         maybe_sent=row.maybe_sent or again,
+        held=row.attempts == 0 and row.next_at > row.created_at,
+        sent_as=row.sent_as,
     )
 
 
 def record(connection: Connection, claimed: Claimed, who: str, columns: dict[str, Any]) -> bool:
     """Writes the outcome, if the claim is still ours; False where someone else has taken it over meanwhile."""
     return connection.execute(RECORD, {"number": claimed.delivery.id, "who": who, **columns}).rowcount == 1
+
+
+def ours(connection: Connection, ids: Collection[int], who: str) -> set[int]:
+    """Those that we still hold, locked until the end of the transaction."""
+    return set(connection.execute(OURS, {"ids": list(ids), "who": who}).scalars())
+
+
+def record_all(connection: Connection, outcomes: Mapping[int, dict[str, Any]], who: str) -> None:
+    """Outcomes of messages that are known to be ours, by number; alike ones share a statement."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for number, columns in outcomes.items():
+        alike.setdefault(tuple(sorted(columns)), []).append({"number": number, "who": who, **columns})
+    for rows in alike.values():
+        connection.execute(RECORD, rows)
 
 
 def release_all(connection: Connection) -> int:

@@ -188,6 +188,12 @@ class OutboxRow(SQLModel, table=True):
             postgresql_where=text("update_at IS NOT NULL"),
         ),
         Index("ix_outbox_incident", "incident_id"),
+        Index(
+            "ix_outbox_sent_as",
+            "sent_as",
+            sqlite_where=text("sent_as IS NOT NULL"),
+            postgresql_where=text("sent_as IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -218,6 +224,7 @@ class OutboxRow(SQLModel, table=True):
     updatable: bool
     update_at: datetime | None = when(nullable=True)
     shown_version: int
+    sent_as: str | None = None
 
 
 class PlaybookRow(SQLModel, table=True):

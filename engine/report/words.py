@@ -53,6 +53,7 @@ KINDS = {
     Kind.PAGE_CANCELLED: "Page cancelled",
     Kind.NOTICE_SENT: "Notice sent",
     Kind.LEVEL_UNREACHABLE: "Level unreachable",
+    Kind.EXHAUSTED: "Nobody left to page",
     Kind.ESCALATED: "Escalated",
     Kind.SUPERSEDED: "Escalation superseded",
     Kind.RESPONSE_BREACHED: "Response target missed",

@@ -65,9 +65,12 @@ class Revisions:
         row = records.latest_revision_id(connection)
         if row is None:
             raise NotFound("no_configuration", "no configuration has been applied yet; run `tocsin apply FILE`")
-        revision = self.get(connection, row)
-        self.seen = revision
-        return revision
+        return self.newest(connection, row)
+
+    def newest(self, connection: Connection, number: int) -> Revision:
+        """The one of this number, which the transaction has found to be the newest."""
+        self.seen = self.get(connection, number)
+        return self.seen
 
     def get(self, connection: Connection, number: int) -> Revision:
         if number not in self._known:

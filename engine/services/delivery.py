@@ -6,59 +6,37 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection
 
-from engine.core.draft import Draft
-from engine.core.errors import DeliveryError, Overloaded, TocsinError
-from engine.core.fallback import after_failure
-from engine.core.model import ENGINE, Delivery, Event, Incident, MessageKind, MessageState, Until, incident_ref
-from engine.core.retry import next_try
-from engine.core.timeline import Kind
-from engine.db import incidents, outbox
-from engine.db.outbox import Claimed
-from engine.ports import Envelope, Receipt
-from engine.services.cases import Ledger, gather
+from engine.core.breaker import Standing
+from engine.core.errors import DeliveryError, Limited, Overloaded, TocsinError
+from engine.core.model import incident_ref
+from engine.core.policy import Bundling
+from engine.db import outbox
+from engine.db.outbox import Claimed, Room
+from engine.ports import Channel, Receipt, Traceable
+from engine.services.choosing import Group
+from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, take
 from engine.services.context import Channels, Context
-from engine.services.envelopes import envelopes
+from engine.services.detours import detour
+from engine.services.lanes import EVERYBODY, Traffic, Way, way_of
+from engine.services.parcels import Parcel, Result
+from engine.services.recording import record
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=4)
-"""How long after a crash another engine takes a message over: a page is to be 5 s late at most. One that is being sent
-has its lease prolonged."""
 GLANCE = 1.0  # seconds
 IN_FLIGHT = 256
 """Messages that are being sent at a time. So many hang at most, and so much memory is taken."""
 PER_CHANNEL = 32
 """Of these on one channel: a provider that hangs must not keep the others from sending."""
-TOGETHER = 16
-"""Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
+KEPT = 8
+"""Of those, for P0 only."""
 RECORD_AGAIN = 1.0  # seconds
-TIMED = (MessageKind.PAGE, MessageKind.QUESTION)
-SENT_KIND = {MessageKind.PAGE: Kind.PAGE_SENT, MessageKind.QUESTION: Kind.PAGE_SENT}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    """What came of one try: a receipt or an error. `shown`: the incident as the message told it."""
-
-    claimed: Claimed
-    shown: Incident
-    receipt: Receipt | None = None
-    error: DeliveryError | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
-    """A claimed message with all that its channel needs."""
-
-    claimed: Claimed
-    envelope: Envelope
+RECORDED_AT_ONCE = 128
 
 
 class Sender:
@@ -69,6 +47,8 @@ class Sender:
         self._recorder: asyncio.Task[None] | None = None
         self._in_flight: Counter[str] = Counter()
         self._sending: set[asyncio.Task[None]] = set()
+        self._traffic = Traffic()
+        self._pressed = False
         self._leases: dict[int, datetime] = {}
         """Of what is being sent and not on record yet: message, and when its lease ends."""
 
@@ -83,13 +63,33 @@ class Sender:
         if len(self._sending) >= IN_FLIGHT:
             await asyncio.wait(self._sending, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        channels, parcels = await self._claim(now)
-        self._leases |= {parcel.claimed.delivery.id: now + LEASE for parcel in parcels}
+        taken, parcels = await self._claim(now)
+        if taken is None:
+            return 0
         for parcel in parcels:
-            task = asyncio.create_task(self._send(parcel, channels))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-        return len(parcels)
+            self._begin(parcel, taken, now)
+        self._pressed = len(taken.groups) + taken.held >= TOGETHER
+        await self._go_around(taken, now)
+        return len(parcels) or min(1, len(taken.groups) + taken.held)
+
+    def _begin(self, parcel: Parcel, taken: Taken, now: datetime) -> None:
+        why_spent = taken.spent.get(parcel.claims[0].delivery.id, "")
+        if not why_spent:
+            self._on_its_way(parcel, taken.rules, now)
+        self._leases |= {one.delivery.id: now + LEASE for one in parcel.claims}
+        task = asyncio.create_task(self._send(parcel, taken.channels, why_spent))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    def _on_its_way(self, parcel: Parcel, rules: Bundling, now: datetime) -> None:
+        self._traffic.breakers.begun(parcel.message.channel, now)
+        if not parcel.envelope.receipt:
+            way, bundle = way_of(parcel.message), len(parcel.claims) > 1
+            self._traffic.lanes.passed(way, now, rules, urgent=parcel.urgent, bundle=bundle)
+
+    def breakers(self) -> Mapping[str, Standing]:
+        """How each provider that was used stands, for the metrics."""
+        return self._traffic.breakers.standings(self._context.clock.now())
 
     async def _prolong(self, now: datetime) -> None:
         """A channel may take longer than a lease, and a message may wait for its turn: it stays ours all the while."""
@@ -98,27 +98,63 @@ class Sender:
             await self._context.database.write(lambda c: outbox.prolong(c, ending, self._who, now + LEASE))
             self._leases |= {number: now + LEASE for number in ending if number in self._leases}
 
-    async def _claim(self, now: datetime) -> tuple[Channels, list[Parcel]]:
+    async def _claim(self, now: datetime) -> tuple[Taken | None, list[Parcel]]:
         """In one transaction; if that fails, with one more for each message: one that can't be put together delays
         nobody."""
-        context, database = self._context, self._context.database
-        full = [channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL]
+        context, database, traffic = self._context, self._context.database, self._traffic
+        room = self._room()
         try:
-            return await database.write(lambda c: claim(c, context, self._who, now, full))
+            return await database.write(lambda c: claim(c, context, self._who, now, room, traffic))
         except Overloaded:
             raise
         except Exception as error:  # noqa: BLE001 - the edge of the loop: the culprit is found below
             log.warning("dispatch.batch_split", error=type(error).__name__)
-        channels = await database.read(lambda c: context.revisions.channels(context.revisions.current(c)))
-        taken = await database.write(lambda c: outbox.claim(c, self._who, now, LEASE, TOGETHER, without=full))
-        return channels, [parcel for claimed in taken for parcel in await self._put_together(claimed, now)]
+        taken = await database.write(lambda c: take(c, context, self._who, now, room, traffic))
+        groups = [await self._sound(group, now) for group in taken.groups] if taken else []
+        return taken, [parcel for group in groups if group for parcel in await self._put_together([group], now)]
 
-    async def _put_together(self, claimed: Claimed, now: datetime) -> list[Parcel]:
+    def _room(self) -> Room:
+        """On each channel some room is kept for P0."""
+        full = frozenset(channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL)
+        crowded = frozenset(channel for channel, count in self._in_flight.items() if count >= PER_CHANNEL - KEPT)
+        return Room(full=full, crowded=crowded, pressed=self._pressed)
+
+    async def _go_around(self, taken: Taken, now: datetime) -> None:
+        """Pages whose provider is out take another way at once; they themselves wait for the next probe."""
+        context, out = self._context, self._traffic.breakers.out()
+        if not taken.blocked:
+            return
+        try:
+            await context.database.write(lambda c: detour(c, context, taken.channels, taken.blocked, out, now))
+        except Overloaded:
+            raise
+        except Exception:  # the edge of the loop: each of them is looked at again with the next probe
+            log.exception("delivery.no_detour", incidents=[incident_ref(one.incident) for one in taken.blocked])
+
+    async def _sound(self, group: Group, now: datetime) -> Group:
+        """Without those that can't be put together; they are looked at again when their lease ends."""
+        if len(group) == 1:
+            return group
+        return tuple([one for one in group if await self._is_sound(one, now)])
+
+    async def _is_sound(self, claimed: Claimed, now: datetime) -> bool:
+        context = self._context
+        try:
+            await context.database.read(lambda c: check(c, context, claimed, now))
+        except Overloaded:
+            raise
+        except Exception:  # the edge of the loop, as above
+            log.exception("delivery.not_put_together", incident=incident_ref(claimed.incident))
+            return False
+        return True
+
+    async def _put_together(self, groups: Sequence[Group], now: datetime) -> list[Parcel]:
         context, who = self._context, self._who
         try:
-            return await context.database.write(lambda c: put_together(c, context, who, [claimed], now))
-        except Exception:  # as above; it is looked at again when its lease ends
-            log.exception("delivery.not_put_together", incident=incident_ref(claimed.incident))
+            return await context.database.write(lambda c: put_together(c, context, who, groups, now))
+        except Exception:  # as above
+            refs = [incident_ref(one.incident) for group in groups for one in group]
+            log.exception("delivery.not_put_together", incidents=refs[:TOGETHER])
             return []
 
     async def settled(self) -> None:
@@ -134,34 +170,59 @@ class Sender:
     async def next_attempt(self) -> datetime | None:
         return await self._context.database.read(outbox.next_attempt)
 
-    async def _send(self, parcel: Parcel, channels: Channels) -> None:
-        channel = parcel.claimed.delivery.message.channel
-        self._in_flight[channel] += 1
-        result = await self._try(parcel, channels)
-        self._in_flight[channel] -= 1
-        self._results.append(result)
+    async def _send(self, parcel: Parcel, channels: Channels, why_spent: str) -> None:
+        channel = parcel.message.channel
+        if why_spent:
+            results = parcel.results(error=DeliveryError(why_spent))
+        else:
+            self._in_flight[channel] += 1
+            results = await self._try(parcel, channels)
+            self._in_flight[channel] -= 1
+            self._learn(parcel, results[0].error)
+        self._results += results
         if self._recorder is None or self._recorder.done():
             self._recorder = asyncio.create_task(self._record())
 
-    async def _try(self, parcel: Parcel, channels: Channels) -> Result:
-        claimed, shown = parcel.claimed, parcel.envelope.incident
+    def _learn(self, parcel: Parcel, error: DeliveryError | None) -> None:
+        """What the try says about its provider."""
+        now, way = self._context.clock.now(), way_of(parcel.message)
+        self._traffic.breakers.ended(way.channel, error, now)
+        if error and error.limited:
+            whose = way if error.limited is Limited.ADDRESS else Way(way.channel, EVERYBODY)
+            self._traffic.lanes.slow_down(whose, error.retry_after or 0.0, now)
+
+    async def _try(self, parcel: Parcel, channels: Channels) -> list[Result]:
         try:
-            channel = channels[claimed.delivery.message.channel]
+            channel = channels[parcel.message.channel]
+            found = await self._find(parcel, channel) if parcel.maybe_sent else None
+            if found is not None:
+                return parcel.results(receipt=found, found=True)
             receipt = await channel.send(parcel.envelope)
         except DeliveryError as error:
-            return Result(claimed=claimed, shown=shown, error=error)
+            return parcel.results(error=error)
         except TocsinError as error:
-            return Result(claimed=claimed, shown=shown, error=DeliveryError(str(error), permanent=True))
+            return parcel.results(error=DeliveryError(str(error), permanent=True))
         except Exception as error:  # the edge of the loop: a channel that breaks is a failed try, never a lost page
-            log.exception("delivery.channel_broke", channel=claimed.delivery.message.channel)
+            log.exception("delivery.channel_broke", channel=parcel.message.channel)
             sentence = f"the channel broke with {type(error).__name__}"
-            return Result(claimed=claimed, shown=shown, error=DeliveryError(sentence, ambiguous=True))
-        return Result(claimed=claimed, shown=shown, receipt=receipt)
+            return parcel.results(error=DeliveryError(sentence, ambiguous=True))
+        return parcel.results(receipt=receipt)
+
+    async def _find(self, parcel: Parcel, channel: Channel) -> Receipt | None:
+        """What an earlier try has left at the provider. Where that can't be told the message is repeated and marked."""
+        if not isinstance(channel, Traceable):
+            return None
+        try:
+            return await channel.find(parcel.envelope)
+        except DeliveryError as error:
+            log.warning("delivery.not_looked_up", channel=channel.name, delivery=parcel.envelope.id, error=str(error))
+            return None
 
     async def _record(self) -> None:
-        """All results that wait share a transaction. While the database can't take them they are kept."""
+        """Results that wait share a transaction, so many of them that no alert waits long for its end. While the
+        database can't take them they are kept."""
         while self._results:
-            results = self._results[:]
+            results = self._results[:RECORDED_AT_ONCE]
             try:
                 await self._write(results)
             except Overloaded as error:
@@ -202,183 +263,3 @@ def _log(result: Result) -> None:
         log.warning("delivery.failed", error=str(result.error), permanent=result.error.permanent, **facts)
     else:
         log.info("delivery.sent", update=result.claimed.update, **facts)
-
-
-def claim(
-    connection: Connection, context: Context, who: str, now: datetime, full: Collection[str]
-) -> tuple[Channels, list[Parcel]]:
-    """The transaction: takes messages of channels that are not `full`, and puts together what they need."""
-    channels = context.revisions.channels(context.revisions.current(connection))
-    taken = outbox.claim(connection, who, now, LEASE, TOGETHER, without=full)
-    return channels, put_together(connection, context, who, taken, now)
-
-
-def put_together(
-    connection: Connection, context: Context, who: str, taken: Sequence[Claimed], now: datetime
-) -> list[Parcel]:
-    """Withdraws those that nobody wants any more, gathers what the rest need."""
-    if not taken:
-        return []
-    found = incidents.load(connection, {claimed.incident for claimed in taken})
-    wanted = []
-    for claimed in taken:
-        unwanted = why_unwanted(claimed, found[claimed.incident])
-        if unwanted:
-            _withdraw(connection, claimed, who, unwanted, now)
-        else:
-            wanted.append(claimed)
-    return [
-        Parcel(claimed=one, envelope=envelope) for one, envelope in envelopes(connection, context, wanted, found, now)
-    ]
-
-
-def why_unwanted(claimed: Claimed, incident: Incident) -> str:
-    """Empty while the message is wanted. Only what wakes people ends with the incident; cards and notices go on."""
-    message = claimed.delivery.message
-    if claimed.update or message.kind not in TIMED:
-        return ""
-    if not incident.state.active:
-        return f"the incident is {incident.state}"
-    if message.kind is MessageKind.PAGE and message.until is Until.ACKNOWLEDGED and incident.acknowledged_at:
-        return "somebody acknowledged"
-    return ""
-
-
-def _withdraw(connection: Connection, claimed: Claimed, who: str, why: str, now: datetime) -> None:
-    outbox.record(connection, claimed, who, {"state": MessageState.CANCELLED.value, "error": why})
-    incidents.append_events(connection, {claimed.incident: [_event(Kind.PAGE_CANCELLED, claimed, why)]}, now)
-
-
-def _event(kind: Kind, claimed: Claimed, reason: str, **facts: object) -> Event:
-    message = claimed.delivery.message
-    common = {
-        "page": message.page,
-        "kind": message.kind.value,
-        "channel": message.channel,
-        "contact": message.contact,
-        "address": message.address if message.contact is None else None,
-        "delivery": claimed.delivery.id,
-        "attempts": claimed.delivery.attempts + 1,
-    }
-    return Event(kind=kind.value, actor=str(ENGINE), reason=reason, data=common | facts)
-
-
-def record(
-    connection: Connection, context: Context, who: str, results: Sequence[Result], now: datetime, jitter: float
-) -> None:
-    """The transaction: receipts and failures on rows and timelines; what failed for good goes another way."""
-    numbers = {result.claimed.incident for result in results}
-    found = incidents.load(connection, numbers, lock=True)
-    lines: dict[int, list[Event]] = {}
-    lost: list[Result] = []
-    for result in results:
-        incident = found[result.claimed.incident]
-        event = _settle(connection, result, incident, who, now, jitter)
-        if event is not None:
-            lines.setdefault(incident.id, []).append(event)
-        if event is not None and event.kind == Kind.PAGE_FAILED.value:
-            lost.append(result)
-    if lines:
-        incidents.append_events(connection, lines, now)
-    _go_on(connection, context, lost, now)
-
-
-def _settle(
-    connection: Connection, result: Result, incident: Incident, who: str, now: datetime, jitter: float
-) -> Event | None:
-    """Writes one outcome; returns its line for the timeline, if it has one. Where the lease ran out and the message is
-    somebody else's now, its outcome is theirs to tell."""
-    columns, event = _outcome(result, incident, now, jitter)
-    return event if outbox.record(connection, result.claimed, who, columns) else None
-
-
-def _outcome(
-    result: Result, incident: Incident, now: datetime, jitter: float
-) -> tuple[dict[str, object], Event | None]:
-    """What the try comes to: the message's columns and the line. An update has no line."""
-    claimed = result.claimed
-    if result.receipt is not None:
-        columns = _sent(result, incident, now)
-        return columns, None if claimed.update else _arrived(claimed, result.receipt)
-    if claimed.update:
-        return _update_failed(result, now, jitter), None
-    unwanted = why_unwanted(claimed, incident)
-    if unwanted:
-        columns = {"state": MessageState.CANCELLED.value, "error": unwanted}
-        return columns, _event(Kind.PAGE_CANCELLED, claimed, unwanted)
-    return _failed(result, now, jitter)
-
-
-def _arrived(claimed: Claimed, receipt: Receipt) -> Event:
-    message = claimed.delivery.message
-    reason = f"{message.channel} took it" + (" (repeated)" if claimed.maybe_sent else "")
-    kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
-    return _event(kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent)
-
-
-def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object]:
-    """A message that tells what has changed meanwhile, an update no less than a first one, is brought up to date at
-    once. Receipts change nothing that it tells, so the version would say too much."""
-    receipt = result.receipt
-    stale = result.claimed.updatable and incident.updated_at > result.shown.updated_at
-    columns: dict[str, object] = {"shown_version": result.shown.version, "update_at": now if stale else None}
-    if result.claimed.update or receipt is None:
-        return columns
-    return columns | {
-        "state": MessageState.SENT.value,
-        "sent_at": now,
-        "error": "",
-        "receipt": {**receipt.data, "reference": receipt.reference},
-    }
-
-
-def _update_failed(result: Result, now: datetime, jitter: float) -> dict[str, object]:
-    """An update is worth trying again, but no update is a page: on a permanent error the message stays as it is."""
-    error = result.error
-    if error is None or error.permanent:
-        return {"update_at": None, "error": str(error)}
-    deadline = result.claimed.delivery.created_at + outbox.KEEP_TRYING
-    return {"update_at": next_try(3, now, deadline, jitter, error.retry_after), "error": str(error)}
-
-
-def _failed(result: Result, now: datetime, jitter: float) -> tuple[dict[str, object], Event]:
-    claimed, error = result.claimed, result.error or DeliveryError("unknown")
-    deadline = claimed.delivery.message.deadline_at or claimed.delivery.created_at + outbox.KEEP_TRYING
-    again = (
-        None if error.permanent else next_try(claimed.delivery.attempts + 1, now, deadline, jitter, error.retry_after)
-    )
-    if again is None:
-        why = str(error) if error.permanent else f"{error}; the time for it is spent"
-        event = _event(Kind.PAGE_FAILED, claimed, why, error=str(error), permanent=error.permanent)
-        return {"state": MessageState.FAILED.value, "error": str(error)}, event
-    wait = round((again - now).total_seconds(), 1)
-    event = _event(
-        Kind.PAGE_RETRIED, claimed, f"{error}; again in {wait} s", error=str(error), ambiguous=error.ambiguous
-    )
-    columns = {
-        "state": MessageState.PENDING.value,
-        "next_at": again,
-        "error": str(error),
-        "maybe_sent": claimed.maybe_sent or error.ambiguous,
-    }
-    return columns, event
-
-
-def _go_on(connection: Connection, context: Context, lost: Sequence[Result], now: datetime) -> None:
-    """The next channel, else the next person, else the next level, for pages that failed for good."""
-    pages = [result for result in lost if result.claimed.delivery.message.kind is MessageKind.PAGE]
-    channels = context.revisions.channels(context.revisions.current(connection))
-    for result in pages:
-        number = result.claimed.incident
-        gathered = gather(connection, context, [number], channels)[number]
-        siblings = outbox.of(connection, [number], since=gathered.case.incident.cycle_started_at)[number]
-        draft = Draft(gathered.case, now)
-        after_failure(draft, failed_delivery(result), siblings)
-        if draft.events:
-            ledger = Ledger(connection, channels, now)
-            ledger.change(gathered, draft.decision("goes on"))
-            ledger.flush()
-
-
-def failed_delivery(result: Result) -> Delivery:
-    return replace(result.claimed.delivery, state=MessageState.FAILED, error=str(result.error or ""))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from engine.core.errors import DeliveryError
-from engine.ports import Channel, Envelope, Receipt
+from engine.ports import Channel, Envelope, Receipt, Traceable
 from engine.services.ticking import Ticked
 
 WEBHOOK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -98,7 +98,13 @@ class Metrics:
 
     def counted(self, channels: Mapping[str, Channel]) -> dict[str, Channel]:
         """The same channels, their sends counted."""
-        return {name: CountedChannel(channel, self.sends) for name, channel in channels.items()}
+        return {name: _counted(channel, self.sends) for name, channel in channels.items()}
+
+
+def _counted(channel: Channel, sends: Counter) -> Channel:
+    return (
+        CountedTraceable(channel, channel, sends) if isinstance(channel, Traceable) else CountedChannel(channel, sends)
+    )
 
 
 class CountedChannel:
@@ -124,3 +130,12 @@ class CountedChannel:
 
     async def close(self) -> None:
         await self._channel.close()
+
+
+class CountedTraceable(CountedChannel):
+    def __init__(self, channel: Channel, traceable: Traceable, sends: Counter) -> None:
+        super().__init__(channel, sends)
+        self._traceable = traceable
+
+    async def find(self, envelope: Envelope) -> Receipt | None:
+        return await self._traceable.find(envelope)

@@ -14,6 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from engine.ports import Envelope
 from integrations.channels.foreign import clean, one_line, web_address
+from integrations.channels.together import bundle_lines, bundle_title
 from integrations.channels.wording import (
     Line,
     acknowledged,
@@ -32,6 +33,8 @@ from integrations.channels.wording import (
 )
 
 MOST_LINKS = 6
+MOST_LISTED = 50
+"""Of the incidents that one message stands for."""
 LABEL_WIDTH = 11
 
 
@@ -108,6 +111,7 @@ def _facts(envelope: Envelope) -> tuple[tuple[str, str], ...]:
 def _sections(envelope: Envelope) -> tuple[Section, ...]:
     shown = alerts(envelope)
     sections = (
+        Section(title=bundle_title(envelope), lines=bundle_lines(envelope, most=MOST_LISTED)),
         Section(title=alert_count(envelope, shown=len(shown)), lines=shown),
         Section(title="Who is paged, and when", lines=ladder(envelope)),
         Section(title="Tried so far", lines=tried(envelope)),

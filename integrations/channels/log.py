@@ -7,8 +7,12 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
-from integrations.channels.foreign import one_line
+from integrations.channels.foreign import LINE, one_line
+from integrations.channels.together import bundle_lines
 from integrations.channels.wording import expected, incident_url, marks, place, zone_name
+
+MOST_LISTED = 20
+LONGEST = {"together": 2_000}
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -54,7 +58,8 @@ def render(envelope: Envelope) -> dict[str, str]:
         "marks": " ".join(marks(envelope)),
         "service": incident.service,
         "reason": message.reason,
+        "together": "; ".join(str(line) for line in bundle_lines(envelope, most=MOST_LISTED)),
         "next_step": envelope.next_step,
         "url": incident_url(envelope) or "",
     }
-    return {name: shown for name, value in facts.items() if (shown := one_line(value))}
+    return {name: shown for name, value in facts.items() if (shown := one_line(value, LONGEST.get(name, LINE)))}

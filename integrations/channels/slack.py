@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import aiohttp
@@ -17,8 +19,7 @@ from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
 from integrations.slack.blocks import Rendered, render
 from integrations.slack.errors import delivery_error, read_refusal, transport_error
-
-METADATA_TYPE = "tocsin_delivery"
+from integrations.slack.lookup import METADATA_TYPE, find_delivery
 
 
 class Settings(BaseModel):
@@ -49,12 +50,25 @@ class SlackChannel:
 
     async def send(self, envelope: Envelope) -> Receipt:
         rendered = render(envelope)
-        try:
+        with self._told(envelope.message.address):
             async with asyncio.timeout(self._timeout):
                 return _receipt(await self._call(envelope, rendered))
+
+    async def find(self, envelope: Envelope) -> Receipt | None:
+        """By the metadata of our earlier message; needs the scopes to read the conversation's history."""
+        address = envelope.message.address
+        with self._told(address):
+            async with asyncio.timeout(self._timeout):
+                return await find_delivery(self._client(), address, envelope.id)
+
+    @contextmanager
+    def _told(self, address: str) -> Iterator[None]:
+        """What goes wrong in a call, as the outbox understands it."""
+        try:
+            yield
         except SlackApiError as error:
             # without the cause: its text is all that Slack said, however long
-            raise delivery_error(read_refusal(error, self._token), envelope.message.address) from None
+            raise delivery_error(read_refusal(error, self._token), address) from None
         except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
             # the last two: slack_sdk takes a 200 for a JSON object without looking
             raise transport_error(error) from error

@@ -18,12 +18,15 @@ from integrations.channels import Resources
 from integrations.channels.foreign import one_line, quoted, web_address
 from integrations.channels.outbound import guarded_session, refusal
 from integrations.channels.signing import DELIVERY_HEADER, SIGNATURE_HEADER, sign
+from integrations.channels.together import bundle_lines
 from integrations.channels.webhook_answers import accepted, rejected, retry_after, unanswered
 from integrations.channels.webhook_body import (
     AlertPart,
     AlertsPart,
     Body,
+    BundlePart,
     IncidentPart,
+    MentionPart,
     MessagePart,
     Reader,
     RungPart,
@@ -31,7 +34,10 @@ from integrations.channels.webhook_body import (
 )
 from integrations.channels.wording import expected, incident_url, marks, worst_first, zone_note
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""A quoted string (draft-ietf-httpapi-idempotency-key-header): the same for every try of one delivery."""
 SHOWN_ALERTS = 10
+SHOWN_MENTIONS, SPOKEN_MENTIONS = 200, 5
 ANSWER_BYTES = 1_000
 WORD = 7
 """Pieces of an address up to this length are words like "hooks" or "token", not keys."""
@@ -88,6 +94,7 @@ class WebhookChannel:
             "Content-Type": "application/json",
             "User-Agent": self._agent,
             DELIVERY_HEADER: one_line(envelope.id),
+            IDEMPOTENCY_HEADER: f'"{one_line(envelope.id)}"',
             SIGNATURE_HEADER: sign(self._secret, body, envelope.now),
         }
         try:
@@ -150,12 +157,31 @@ def render(envelope: Envelope, *, address: str | None) -> str:
         alerts=_alerts(envelope),
         ladder=tuple(RungPart.model_validate(rung) for rung in envelope.ladder),
         tried=tuple(TriedPart.model_validate(tried) for tried in envelope.tried),
+        bundle=_bundle(envelope),
     )
     return body.model_dump_json()
 
 
+def _bundle(envelope: Envelope) -> BundlePart:
+    shown = tuple(
+        MentionPart(
+            id=one.id,
+            kind=one.message.kind,
+            ref=one.incident.ref,
+            priority=one.incident.priority,
+            title=one.incident.title,
+            service=one.incident.service,
+            page=one.message.page,
+            respond_by=one.message.respond_by,
+        )
+        for one in envelope.bundle[:SHOWN_MENTIONS]
+    )
+    return BundlePart(count=len(envelope.bundle), shown=shown)
+
+
 def _text(envelope: Envelope) -> str:
-    sentences = (envelope.headline, *marks(envelope), expected(envelope), zone_note(envelope))
+    listed = map(str, bundle_lines(envelope, most=SPOKEN_MENTIONS))
+    sentences = (envelope.headline, *marks(envelope), expected(envelope), *listed, zone_note(envelope))
     return "\n".join(one_line(sentence) for sentence in sentences if sentence)
 
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import aiohttp
 
-from engine.core.errors import DeliveryError
+from engine.core.errors import DeliveryError, Limited
 
 TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -25,7 +25,8 @@ def rejected(host: str, status: int, *, said: str, retry_after: float | None) ->
         return DeliveryError(sentence, permanent=True)
     sentence = f"{host} answered {status}" + (f": {said}" if said else "")
     if status in TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return DeliveryError(sentence, retry_after=retry_after)
+        limited = Limited.PROVIDER if status == HTTPStatus.TOO_MANY_REQUESTS else None
+        return DeliveryError(sentence, retry_after=retry_after, limited=limited)
     return DeliveryError(sentence, permanent=True)
 
 

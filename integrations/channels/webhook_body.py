@@ -111,6 +111,26 @@ class TriedPart(Part):
     detail: Words
 
 
+class MentionPart(Part):
+    """One of several deliveries that this one stands for; `id` is its own."""
+
+    id: str
+    kind: MessageKind
+    ref: str
+    priority: Priority
+    title: Words
+    service: Words
+    page: str | None
+    respond_by: datetime | None
+
+
+class BundlePart(Part):
+    """In a storm one delivery stands for several, itself among them: `shown` holds the most urgent of `count`."""
+
+    count: int
+    shown: tuple[MentionPart, ...]
+
+
 class Body(Part):
     """`id` is the same for every try of one delivery: a receiver that has seen it answers 2xx and does nothing more.
     A `kind` of page or question is to wake the reader; the others are not.
@@ -136,3 +156,4 @@ class Body(Part):
     alerts: AlertsPart
     ladder: tuple[RungPart, ...]
     tried: tuple[TriedPart, ...]
+    bundle: BundlePart

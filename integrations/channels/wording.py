@@ -110,6 +110,8 @@ def expected(envelope: Envelope) -> str:
     """What the reader is asked to do, and by when. Empty for a message that asks for nothing."""
     if not envelope.incident.state.active:
         return f"Nothing is expected of you: {envelope.incident.ref} is {_ended(envelope.incident)}."
+    if envelope.bundle and envelope.message.kind is MessageKind.PAGE:
+        return f"Acknowledge each of them, the most urgent first{_deadline(envelope)}."
     match envelope.message.kind:
         case MessageKind.PAGE:
             return _page_expects(envelope)

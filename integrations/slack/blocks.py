@@ -27,6 +27,7 @@ from integrations.channels.wording import person as name_of
 from integrations.slack.buttons import buttons
 from integrations.slack.standing import phase, standing
 from integrations.slack.text import link, plain, stack, when
+from integrations.slack.together import bundle_buttons, bundle_list
 
 HEADER = 150
 STANDING = 1_200
@@ -35,6 +36,7 @@ ALERTS = 2_500
 LADDER = 1_200
 TRIED = 1_200
 FOOT = 900
+BUNDLE = 3_000
 ALERT = 700
 WORST_ALERTS = 5
 LATEST = 8
@@ -87,6 +89,12 @@ def render(envelope: Envelope) -> Rendered:
 def _layout(envelope: Envelope) -> Iterator[Block | None]:
     title = plain(envelope.headline, HEADER) or envelope.incident.ref
     yield HeaderBlock(text=PlainTextObject(text=title, emoji=False))
+    if envelope.bundle:
+        yield _section(bundle_list(envelope), BUNDLE)
+        yield ContextBlock(elements=[_markdown(stack(_footnotes(envelope), FOOT))])
+        several = bundle_buttons(envelope)
+        yield ActionsBlock(elements=several) if several else None
+        return
     yield _section(standing(envelope), STANDING)
     yield _section(_what(envelope.incident), WHAT)
     yield SectionBlock(fields=[_markdown(f"*{name}*\n{value}") for name, value in _facts(envelope)])

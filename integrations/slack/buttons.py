@@ -83,6 +83,17 @@ def _acknowledge(envelope: Envelope, value: str) -> ButtonElement:
     return ButtonElement(text=_label(label), action_id=Action.ACKNOWLEDGE.value, value=value, style="primary")
 
 
+def acknowledge_button(envelope: Envelope, label: str, place: int) -> ButtonElement:
+    """One of several under one message, whose action ids have to differ."""
+    action = f"{Action.ACKNOWLEDGE.value}:{place}" if place else Action.ACKNOWLEDGE.value
+    return ButtonElement(text=_label(label), action_id=action, value=_value(envelope), style="primary")
+
+
+def action_of(action_id: str) -> str:
+    """What a button asks for, whichever of several under one message it is."""
+    return action_id.partition(":")[0]
+
+
 def _escalate(envelope: Envelope, rung: Rung, value: str) -> ButtonElement:
     due = f", ahead of {clock(envelope, rung.due_at)}" if rung.due_at else ""
     who = plain(rung.who, 120) or "the next level"

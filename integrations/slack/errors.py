@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from engine.core.errors import DeliveryError
+from engine.core.errors import DeliveryError, Limited
 from integrations.channels.foreign import one_line, quoted
 
 RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
@@ -93,8 +93,10 @@ def read_refusal(error: SlackApiError, *secrets: str) -> Refused:
 def delivery_error(refused: Refused, to: str) -> DeliveryError:
     """`to` is the address that the message was meant for."""
     status, code = refused.status, refused.code
+    # docs.slack.dev/apis/web-api/rate-limits: posting is limited for each conversation by itself
     if status == HTTPStatus.TOO_MANY_REQUESTS or code in RATE_LIMITED:
-        return DeliveryError("Slack asks the app to slow down", retry_after=refused.retry_after)
+        sentence = "Slack asks the app to slow down"
+        return DeliveryError(sentence, retry_after=refused.retry_after, limited=Limited.ADDRESS)
     if code in PERHAPS_DONE:
         return DeliveryError(f"Slack had a failure of its own ({code})", ambiguous=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in PASSING:

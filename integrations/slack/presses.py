@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncAck
 from engine.core.commands import Acknowledge, Command, Escalate, Resolve
 from engine.core.errors import TocsinError
 from engine.ports import Desk
-from integrations.slack.buttons import Action, ButtonValue
+from integrations.slack.buttons import Action, ButtonValue, action_of
 from integrations.slack.text import plain
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class Press(BaseModel):
 
 def read_button(button: PressedButton) -> tuple[ButtonValue, Command] | None:
     """None for a button of another release, or a value that was tampered with."""
-    command = COMMANDS.get(button.action_id)
+    command = COMMANDS.get(action_of(button.action_id))
     if command is None:
         return None
     try:

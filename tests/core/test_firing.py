@@ -94,6 +94,7 @@ def test_what_has_fired_is_used_up_and_never_planned_again() -> None:
     engine.wait(minutes(61))
     used = {key for key, (_, state) in engine.timers.items() if state is TimerState.FIRED}
     assert used == {"page:1:c1", "response:1:c1", "page:2:g1", "page:3:g1"}
+    engine.wait(minutes(5))
     assert engine.pending() == []
 
 

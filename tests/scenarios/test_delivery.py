@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from engine.services.delivery import LEASE
+from engine.config.stored import to_document
+from engine.services import configs
+from engine.services.claiming import LEASE, claim
 from integrations.sandbox.mail import MailFailure
 from integrations.sandbox.slack_faults import Failure
 from tests.scenarios.conftest import OpenStage
@@ -47,9 +51,50 @@ async def test_one_bad_answer_is_tried_again(documented_stage: Stage, failure: F
     assert "ops-lead" in {who for _, who in stage.pages("slack")}
 
 
-async def test_a_page_that_was_accepted_but_never_answered_is_repeated_and_marked(documented_stage: Stage) -> None:
+async def test_a_page_that_was_accepted_but_never_answered_is_found_and_not_repeated(documented_stage: Stage) -> None:
     stage = documented_stage
     stage.slack.fail(Failure.ACCEPTED_THEN_DROPPED, times=1, channel=stage.slack_id("ops-lead"))
+    await stage.fire(priority="P0")
+    await stage.advance(seconds=90)
+    assert len(stage.direct("ops-lead")) == 1
+    sent = [text for text in reasons(await stage.timeline("INC-1"), "page.sent") if "slack" in text]
+    assert sent == ["found at the provider: slack had taken it, so it is not repeated"]
+
+
+async def test_a_card_that_was_accepted_but_never_answered_is_found_by_the_name_of_its_channel(
+    documented_stage: Stage,
+) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.ACCEPTED_THEN_HANGING, times=1, channel="incidents")
+    await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert("CheckoutDown", priority="P0")]))
+    sending = asyncio.create_task(stage.settle())
+    await stage.slack.wait_until(lambda: stage.slack.hanging > 0)
+    await asyncio.wait_for(sending, 15)
+    stage.slack.recover()
+    await stage.advance(seconds=90)
+    assert len(stage.slack.messages(channel="incidents")) == 1
+
+
+async def test_a_page_whose_sender_died_after_sending_it_is_found_and_not_repeated(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert("CheckoutDown", priority="P0")]))
+    context, now = stage.app.context, stage.clock.now()
+    taken, parcels = await context.database.write(lambda connection: claim(connection, context, "the dead", now))
+    assert taken is not None
+    for parcel in parcels:
+        await taken.channels[parcel.message.channel].send(parcel.envelope)
+    stage.clock.advance(LEASE)
+    await stage.settle()
+    assert len(stage.direct("ops-lead")) == len(stage.slack.messages(channel="incidents")) == 1
+    first, again = stage.mail.messages()
+    assert first.message["Message-ID"] == again.message["Message-ID"]
+    assert "repeated" in again.subject
+
+
+async def test_a_page_that_can_not_be_looked_up_is_repeated_and_marked(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.ACCEPTED_THEN_DROPPED, times=1, channel=stage.slack_id("ops-lead"))
+    stage.slack.fail(Failure.REFUSED, error="missing_scope", method="conversations.history")
     await stage.fire(priority="P0")
     await stage.advance(seconds=90)
     texts = [message.text for message in stage.direct("ops-lead")]
@@ -143,14 +188,58 @@ async def test_a_provider_that_takes_longer_than_a_lease_is_not_asked_twice(docu
     assert [line["data"]["repeated"] for line in sent if line["data"]["channel"] == "slack"] == [False]
 
 
-async def test_a_provider_that_hangs_keeps_no_other_channel_from_sending(documented_stage: Stage) -> None:
+async def test_a_provider_that_hangs_keeps_no_other_channel_from_sending(open_stage: OpenStage) -> None:
+    async with open_stage(edit=lambda document: document["bundling"].update(burst=40)) as stage:
+        stage.slack.fail(Failure.HANGING)
+        for number in range(40):
+            page = body([alert(f"A{number}", priority="P0")])
+            answer = await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=page)
+            assert answer.status_code == 202
+        stage.app.dispatcher.start()
+        await stage.mail.wait_until(lambda: len(stage.mail.messages()) == 40)
+        assert stage.slack.hanging
+        stage.slack.recover()
+        await stage.app.dispatcher.stop()
+
+
+async def test_a_p0_that_nobody_answers_does_not_fall_silent(documented_stage: Stage) -> None:
     stage = documented_stage
-    stage.slack.fail(Failure.HANGING)
-    for number in range(40):
-        answer = await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert(f"A{number}", priority="P0")]))
-        assert answer.status_code == 202
-    stage.app.dispatcher.start()
-    await stage.mail.wait_until(lambda: len(stage.mail.messages()) == 40)
-    assert stage.slack.hanging
-    stage.slack.recover()
-    await stage.app.dispatcher.stop()
+    await stage.fire(priority="P0")
+    await stage.to(minute=64)
+    assert "ladder.exhausted" not in await stage.kinds("INC-1")
+    await stage.to(minute=24 * 60)
+    said = [line for line in await stage.timeline("INC-1") if line["kind"] == "ladder.exhausted"]
+    assert [line["reason"] for line in said] == ["nobody has answered and no level is left"]
+    notices = [message for message in stage.slack.messages(channel="operations") if "INC-1" in message.text]
+    assert len(notices) == 1
+
+
+async def test_a_page_whose_time_ran_out_while_the_engine_was_down_goes_out_late_or_another_way(
+    documented_stage: Stage,
+) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.UNAVAILABLE, channel=stage.slack_id("ops-lead"))
+    stage.mail.fail(MailFailure.TEMPORARY, recipient=stage.reach["ops-lead"]["email"])
+    await stage.fire(priority="P0")
+    stage.clock.advance(timedelta(minutes=4))
+    await stage.app.sender.drain()
+    lines = await stage.timeline("INC-1")
+    assert len([text for text in reasons(lines, "page.failed") if "the time for it is spent" in text]) == 2
+    assert [who for _, who in stage.pages("email")] == []
+    await stage.settle()
+    assert [who for _, who in stage.pages("email")] == ["ops-senior"]
+
+
+async def test_a_channel_that_a_newer_configuration_has_removed_hands_its_pages_on(open_stage: OpenStage) -> None:
+    async with open_stage(edit=only_slack) as stage:
+        stage.slack.fail(Failure.UNAVAILABLE, channel=stage.slack_id("ops-lead"))
+        await stage.fire(priority="P0")
+        config = await configs.in_force(stage.app.context)
+        left = {name: channel for name, channel in config.channels.items() if name != "slack"}
+        document = to_document(config.model_copy(update={"channels": left}))
+        await configs.apply(stage.app.context, document=document, digest="without slack", by="test")
+        stage.slack.recover()
+        await stage.advance(seconds=10)
+        assert [who for _, who in stage.pages("email")] == ["ops-lead"]
+        failed = reasons(await stage.timeline("INC-1"), "page.failed")
+        assert "the configuration has no channel 'slack' any more" in failed

@@ -219,7 +219,7 @@ def pending(incident: dict[str, Any]) -> set[tuple[str, int]]:
 async def test_the_incident_shows_its_timers_before_they_fire(documented_stage: Stage) -> None:
     stage = documented_stage
     await stage.fire(priority="P0")
-    assert pending(await stage.incident("INC-1")) == {("response", 1), ("page", 2), ("page", 3)}
+    assert pending(await stage.incident("INC-1")) == {("response", 1), ("page", 2), ("page", 3), ("queue", 0)}
 
 
 async def test_a_raised_incident_gets_the_playbook_of_its_new_priority(documented_stage: Stage) -> None:

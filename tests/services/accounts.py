@@ -161,11 +161,16 @@ def check_arrivals(accounts: Sequence[Account], arrived: Sequence[Envelope]) -> 
     """What arrived was wanted, what counts as sent did arrive, and only a marked repeat arrived more than once."""
     times = Counter(envelope.id for envelope in arrived if not envelope.repeated)
     assert all(count == 1 for count in times.values()), times
-    ids = {envelope.id for envelope in arrived}
+    ids = {name for envelope in arrived for name in names_in(envelope)}
     known = {f"{account.incident.ref}/{one.id}": one for account in accounts for one in account.deliveries}
     assert ids <= known.keys()
     sent = {name for name, one in known.items() if one.state is MessageState.SENT}
     assert sent <= ids, sent - ids
+
+
+def names_in(envelope: Envelope) -> set[str]:
+    """Of the deliveries that this message stands for."""
+    return {one.id for one in envelope.bundle} or {envelope.id}
 
 
 def check_all(accounts: Sequence[Account], now: datetime) -> None:

@@ -69,6 +69,15 @@ class Wire:
             (one.message.channel, one.message.contact) for one in self.arrived if one.message.kind is MessageKind.PAGE
         ]
 
+    def paged(self) -> list[tuple[str, str | None, str]]:
+        """Channel, contact and incident of all that the pages which arrived stand for."""
+        return [
+            (told.message.channel, told.message.contact, told.incident.ref)
+            for one in self.arrived
+            for told in one.bundle or (one,)
+            if told.message.kind is MessageKind.PAGE
+        ]
+
     async def carry(self, channel: str, envelope: Envelope) -> Receipt:
         if self.before is not None:
             await self.before(envelope)

@@ -20,7 +20,7 @@ from engine.core.commands import Command, Merge
 from engine.core.errors import DeliveryError, Refusal
 from engine.core.model import Actor, Alert, Incident, MessageKind, Until, incident_ref
 from engine.services import reports
-from engine.services.delivery import claim
+from engine.services.claiming import claim
 from tests.databases import PostgresDatabases, sqlite_copy
 from tests.services.accounts import Account, check_all, check_arrivals, check_nothing_waits, read_accounts
 from tests.services.engines import Wire, all_incidents, start_engine
@@ -123,10 +123,11 @@ class Operations(RuleBasedStateMachine):
 
     def claim_and_die(self, *, arrived: bool) -> None:
         context, now = self.engine.context, self.clock.now()
-        channels, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now, ())))
+        taken, parcels = self.do(context.database.write(lambda c: claim(c, context, "the dead engine", now)))
         for parcel in parcels if arrived else ():
             with suppress(DeliveryError):
-                self.do(channels[parcel.claimed.delivery.message.channel].send(parcel.envelope))
+                assert taken is not None
+                self.do(taken.channels[parcel.message.channel].send(parcel.envelope))
 
     def restart(self) -> None:
         self.do(self.engine.stop())

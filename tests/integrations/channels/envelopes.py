@@ -19,7 +19,7 @@ from engine.core.model import (
     State,
     Until,
 )
-from engine.ports import Envelope, Rung, Tried
+from engine.ports import Envelope, Mention, Rung, Tried
 
 OPENED = datetime(2025, 11, 22, 2, 30, tzinfo=UTC)
 NOW = OPENED + timedelta(seconds=20)
@@ -152,6 +152,18 @@ def envelope(**changes: Any) -> Envelope:
         base_url="https://tocsin.example.com",
     )
     return replace(usual, **changes)
+
+
+def bundle(count: int, **changes: Any) -> tuple[Mention, ...]:
+    """As many pages in one message; INC-42 is the first."""
+    return tuple(
+        Mention(
+            id=f"INC-{42 + place}/{1001 + place}",
+            incident=incident(id=42 + place, **changes),
+            message=message(page=f"{42 + place}.3"),
+        )
+        for place in range(count)
+    )
 
 
 def hostile(text: str, **changes: Any) -> Envelope:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from engine.core.model import MessageKind, State
 from engine.ports import Envelope
 from integrations.registry import CHANNELS
-from tests.integrations.channels.envelopes import HOSTILE, envelope, hostile
+from tests.integrations.channels.envelopes import HOSTILE, bundle, envelope, hostile
 from tests.integrations.channels.kits import KITS, SECRETS, Kit, Open, resources
 from tests.integrations.channels.outcomes import AGAIN, meaning, refusal
 
@@ -45,6 +45,24 @@ def test_any_text_can_be_sent(kit: Kit, kind: MessageKind, text: str) -> None:
     assert "\x00" not in shown
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+
+
+@every_kind
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
+def test_any_text_can_be_sent_in_a_message_for_many(kit: Kit, text: str) -> None:
+    shown = kit.shown(addressed(kit, hostile(text, bundle=bundle(5_000, title=text, service=text))))
+    assert len(shown.encode()) < 400_000
+    assert not {"\x00", "\x1b", "\u202e"} & set(shown)
+
+
+@every_kind
+def test_a_message_for_many_says_how_many_and_which(kit: Kit) -> None:
+    line = "P0 +4999 more: Checkout is down and others; respond by 03:35 CET"
+    shown = kit.shown(addressed(kit, envelope(headline=line, bundle=bundle(5_000))))
+    assert line in shown
+    assert "INC-43" in shown
+    assert "INC-5000" not in shown
+    assert "more" in shown.replace(line, "")
 
 
 @every_kind

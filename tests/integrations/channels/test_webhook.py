@@ -102,6 +102,7 @@ PAGE = {
             "detail": "the gateway answered 503",
         },
     ],
+    "bundle": {"count": 0, "shown": []},
 }
 
 

@@ -13,6 +13,7 @@ from engine.ports import Envelope, Rung, Tried
 from integrations.sandbox.slack_limits import refusal
 from integrations.sandbox.slack_values import Content
 from integrations.slack.blocks import Rendered, render
+from tests.integrations.channels.envelopes import HOSTILE, bundle, hostile
 from tests.integrations.slack.envelopes import INCIDENT, MESSAGE, OPENED, PAGE, at
 
 SPECIAL = re.compile(r"<([^>]*)>")
@@ -99,3 +100,13 @@ def test_the_longest_page_still_has_its_buttons() -> None:
 
 def test_rendering_reads_nothing_but_the_envelope() -> None:
     assert [block.to_dict() for block in render(PAGE).blocks] == [block.to_dict() for block in render(PAGE).blocks]
+
+
+def test_a_message_for_many_fits_slack_whatever_is_in_it_and_acknowledges_the_most_urgent() -> None:
+    for text in ("Checkout is down", *HOSTILE.values()):
+        message = render(hostile(text, bundle=bundle(5_000, title=text)))
+        assert refusal(content(message)) is None
+        actions = message.as_json()[-1]["elements"]
+        assert isinstance(actions, list)
+        assert [button["text"]["text"] for button in actions] == [f"Acknowledge INC-{42 + place}" for place in range(5)]
+        assert len({button["action_id"] for button in actions}) == 5
