@@ -89,9 +89,9 @@ def claim(
 
 
 def put_together(
-    connection: Connection, context: Context, who: str, groups: Sequence[Group], now: datetime
+    connection: Connection, context: Context, who: str, groups: Sequence[Group], now: datetime, *, plain: bool = False
 ) -> list[Parcel]:
-    """Withdraws those that nobody wants any more, gathers what the rest need."""
+    """Withdraws those that nobody wants any more, gathers what the rest need; `plain` as for envelopes."""
     found = incidents.load(connection, {one.incident for group in groups for one in group})
     left = []
     for group in groups:
@@ -101,7 +101,7 @@ def put_together(
                 _withdraw(connection, one, who, reasons[one.delivery.id], now)
         left.append(tuple(one for one in group if not reasons[one.delivery.id]))
     wanted = [group for group in left if group]
-    heads = envelopes(connection, context, [group[0] for group in wanted], found, now)
+    heads = envelopes(connection, context, [group[0] for group in wanted], found, now, plain=plain)
     return [
         Parcel(
             claims=group,
@@ -115,6 +115,20 @@ def put_together(
 def check(connection: Connection, context: Context, claimed: Claimed, now: datetime) -> None:
     """Raises whatever keeps this message from being put together."""
     envelopes(connection, context, [claimed], incidents.load(connection, [claimed.incident]), now)
+
+
+def set_aside(connection: Connection, group: Group, who: str, now: datetime) -> None:
+    """Messages that can't be put together at all delay nobody and are not tried for ever: the timeline says so."""
+    why = "it could not be put together and is set aside; the engine's log says why"
+    outbox.record_all(
+        connection,
+        {one.delivery.id: {"state": MessageState.FAILED.value, "error": why} for one in group if not one.update}
+        | {one.delivery.id: {"update_at": None, "error": why} for one in group if one.update},
+        who,
+    )
+    for one in group:
+        if not one.update:
+            incidents.append_events(connection, {one.incident: [event_of(Kind.PAGE_FAILED, one, why)]}, now)
 
 
 def _withdraw(connection: Connection, claimed: Claimed, who: str, why: str, now: datetime) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -19,7 +20,7 @@ from engine.db import outbox
 from engine.db.outbox import Claimed, Room
 from engine.ports import Channel, Receipt, Traceable
 from engine.services.choosing import Group
-from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, take
+from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, set_aside, take
 from engine.services.context import Channels, Context
 from engine.services.detours import detour
 from engine.services.lanes import EVERYBODY, Traffic, Way, way_of
@@ -39,9 +40,16 @@ RECORD_AGAIN = 1.0  # seconds
 RECORDED_AT_ONCE = 128
 
 
+async def _in_the_log(refs: Sequence[str]) -> None:
+    """What is set aside is in the log already."""
+
+
 class Sender:
-    def __init__(self, context: Context) -> None:
+    """`tell` hears of incidents with a message that can't be worked."""
+
+    def __init__(self, context: Context, tell: Callable[[Sequence[str]], Awaitable[None]] = _in_the_log) -> None:
         self._context = context
+        self._tell = tell
         self._who = uuid.uuid4().hex
         self._results: list[Result] = []
         self._recorder: asyncio.Task[None] | None = None
@@ -110,8 +118,8 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - the edge of the loop: the culprit is found below
             log.warning("dispatch.batch_split", error=type(error).__name__)
         taken = await database.write(lambda c: take(c, context, self._who, now, room, traffic))
-        groups = [await self._sound(group, now) for group in taken.groups] if taken else []
-        return taken, [parcel for group in groups if group for parcel in await self._put_together([group], now)]
+        groups = [one for group in taken.groups for one in await self._sound(group, now)] if taken else []
+        return taken, [parcel for group in groups for parcel in await self._put_together([group], now)]
 
     def _room(self) -> Room:
         """On each channel some room is kept for P0."""
@@ -131,11 +139,12 @@ class Sender:
         except Exception:  # the edge of the loop: each of them is looked at again with the next probe
             log.exception("delivery.no_detour", incidents=[incident_ref(one.incident) for one in taken.blocked])
 
-    async def _sound(self, group: Group, now: datetime) -> Group:
-        """Without those that can't be put together; they are looked at again when their lease ends."""
+    async def _sound(self, group: Group, now: datetime) -> list[Group]:
+        """Those that can be put together, together; each of the others by itself."""
         if len(group) == 1:
-            return group
-        return tuple([one for one in group if await self._is_sound(one, now)])
+            return [group]
+        sound = tuple([one for one in group if await self._is_sound(one, now)])
+        return [*([sound] if sound else []), *((one,) for one in group if one not in sound)]
 
     async def _is_sound(self, claimed: Claimed, now: datetime) -> bool:
         context = self._context
@@ -149,13 +158,31 @@ class Sender:
         return True
 
     async def _put_together(self, groups: Sequence[Group], now: datetime) -> list[Parcel]:
+        """One of which something can't be read goes out without that: somebody is to be woken."""
         context, who = self._context, self._who
+        for plain in (False, True):
+            work = partial(put_together, context=context, who=who, groups=groups, now=now, plain=plain)
+            try:
+                return await context.database.write(work)
+            except Overloaded:
+                raise
+            except Exception:  # the edge of the loop, as above
+                refs = [incident_ref(one.incident) for group in groups for one in group]
+                log.exception("delivery.not_put_together", incidents=refs[:TOGETHER], plain=plain)
+        for group in groups:
+            await self._set_aside(group, now)
+        return []
+
+    async def _set_aside(self, group: Group, now: datetime) -> None:
+        """At once: what is stored does not change by being looked at again."""
         try:
-            return await context.database.write(lambda c: put_together(c, context, who, groups, now))
-        except Exception:  # as above
-            refs = [incident_ref(one.incident) for group in groups for one in group]
-            log.exception("delivery.not_put_together", incidents=refs[:TOGETHER])
-            return []
+            await self._context.database.write(lambda c: set_aside(c, group, self._who, now))
+        except Overloaded:
+            raise
+        except Exception:  # as above; it is looked at again when its lease ends
+            log.exception("delivery.not_set_aside", incidents=[incident_ref(one.incident) for one in group])
+        else:
+            await self._tell([incident_ref(one.incident) for one in group])
 
     async def settled(self) -> None:
         """Waits until all that is being sent has been recorded."""

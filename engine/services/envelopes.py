@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -42,13 +43,21 @@ OUTCOMES = {
 
 
 def envelopes(
-    connection: Connection, context: Context, wanted: Sequence[Claimed], found: Mapping[int, Incident], now: datetime
+    connection: Connection,
+    context: Context,
+    wanted: Sequence[Claimed],
+    found: Mapping[int, Incident],
+    now: datetime,
+    *,
+    plain: bool = False,
 ) -> list[tuple[Claimed, Envelope]]:
-    """In the order of `wanted`."""
+    """In the order of `wanted`. `plain`: without what stands in other rows than the incident's and the message's own,
+    for a page of which some of that can't be read."""
     numbers = {claimed.incident for claimed in wanted}
-    deliveries = outbox.of(connection, numbers)
-    alerts = incidents.alerts_of(connection, numbers)
-    known = timers.of(connection, numbers)
+    readable = set() if plain else numbers
+    deliveries = defaultdict(list, outbox.of(connection, readable))
+    alerts = defaultdict(dict, incidents.alerts_of(connection, readable))
+    known = defaultdict(dict, timers.of(connection, readable))
     result = []
     for claimed in wanted:
         incident = found[claimed.incident]

@@ -7,7 +7,8 @@ from datetime import timedelta
 from sqlalchemy import Connection, update
 
 from engine.core.timeline import Kind
-from engine.db.tables import timers
+from engine.db.incidents import timeline
+from engine.db.tables import incidents, timers
 from tests.scenarios.stage import KEY, Stage, alert, body
 
 
@@ -62,12 +63,33 @@ async def test_a_fault_in_what_tells_of_faults_is_not_told_of_for_ever(documente
     assert (await stage.http.get("/api/v1/incidents/INC-3")).status_code == 404
 
 
-async def test_a_message_that_cannot_be_put_together_does_not_keep_the_others_waiting(documented_stage: Stage) -> None:
+async def test_a_page_of_which_something_cannot_be_read_goes_out_without_it(documented_stage: Stage) -> None:
     stage = documented_stage
     for name in ("CheckoutDown", "SearchDown"):
         await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert(name, priority="P0")]))
     await stage.app.context.database.write(write_unknown_timers)
     await stage.settle()
-    assert "page.sent" not in await stage.kinds("INC-1")
+    for ref in ("INC-1", "INC-2"):
+        assert "page.sent" in await stage.kinds(ref)
+    said = [message.text for message in stage.direct("ops-lead")]
+    assert any("CheckoutDown" in text for text in said)
+    assert any("SearchDown" in text for text in said)
+
+
+def write_unknown_state(connection: Connection) -> None:
+    connection.execute(update(incidents).where(incidents.c.id == 1).values(state="of-a-newer-release"))
+
+
+async def test_a_message_that_cannot_be_put_together_at_all_is_set_aside_and_told_of(documented_stage: Stage) -> None:
+    stage = documented_stage
+    for name in ("CheckoutDown", "SearchDown"):
+        await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert(name, priority="P0")]))
+    await stage.app.context.database.write(write_unknown_state)
+    await stage.settle()
     assert "page.sent" in await stage.kinds("INC-2")
-    assert ("email", "ops-lead") in {(one.channel, one.who) for one in stage.received}
+    told = await stage.incident("INC-3")
+    assert told["title"] == "A message of INC-1 could not be worked and is set aside"
+    lines = await stage.app.context.database.read(lambda connection: timeline(connection, 1))
+    assert [line.reason for line in lines if line.kind == Kind.PAGE_FAILED.value]
+    assert all("set aside" in line.reason for line in lines if line.kind == Kind.PAGE_FAILED.value)
+    assert await stage.app.sender.next_attempt() is None
