@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+KILLS ?= 1000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ SUPPORTED := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS) pyproject.toml --group build
 
-.PHONY: help run test check demo bench format lock clean
+.PHONY: help run test check demo bench crash format lock clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +36,9 @@ demo: $(INSTALLED)  ## one P0 from webhook to exported report on a fast clock
 
 bench: $(INSTALLED_DEV)  ## alerts per second, time to page, timer lateness
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+crash: $(INSTALLED_DEV)  ## kill a real engine at every point, count what is missed (KILLS=1000)
+	@$(BIN)/python -m tests.crash --kills $(KILLS) $(ARGS)
 
 format: $(INSTALLED_DEV)  ## put the code into the form that check asks for
 	@$(BIN)/ruff check --fix .
