@@ -68,7 +68,7 @@ async def run(
         await _to_the_end(night, hearing)
         hearing.copies = arrived(night.around)
         hearing.record = await night.database.read(read_record)
-        hearing.faults += await _contradictions(night)
+        hearing.faults += await contradictions(night)
     return Outcome(
         point=target,
         killed=killed,
@@ -110,7 +110,7 @@ async def _nothing_left(night: World) -> None:
         await night.settle()
 
 
-async def _contradictions(night: World) -> list[str]:
+async def contradictions(night: World) -> list[str]:
     """Chains that do not hold, and rows that contradict one another."""
     chains = await check_timelines(night.context, None)
     found = [f"the timeline of {ref} breaks: {broken}" for ref, broken in chains if broken]

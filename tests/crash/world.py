@@ -168,7 +168,10 @@ class World:
     def ring(self) -> None:
         if self.process is None or self.process.pid is None or self.exited.is_set():
             raise Gone
-        os.kill(self.process.pid, child.RING)
+        try:
+            os.kill(self.process.pid, child.RING)
+        except ProcessLookupError:
+            raise Gone from None
 
     def _due(self, connection: Connection) -> tuple[int, int] | None:
         now = self.switch.now()
