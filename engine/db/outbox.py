@@ -56,7 +56,12 @@ TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.
 PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
 RECORD = (
     update(outbox)
-    .where(outbox.c.id == bindparam("number"), outbox.c.claimed_by == bindparam("who"))
+    .where(
+        outbox.c.id == bindparam("number"),
+        outbox.c.claimed_by == bindparam("who"),
+        outbox.c.attempts == bindparam("attempt"),
+        outbox.c.state == bindparam("claimed_as"),
+    )
     .values(claimed_by=None, claimed_until=None)
 )
 OF = select(outbox).where(outbox.c.incident_id.in_(IDS)).order_by(outbox.c.id)
@@ -177,8 +182,13 @@ def _claimed(row: Row[Any]) -> Claimed:
 
 
 def record(connection: Connection, claimed: Claimed, who: str, columns: dict[str, Any]) -> bool:
-    """Writes the outcome, if the claim is still ours; False where someone else has taken it over meanwhile."""
-    return connection.execute(RECORD, {"number": claimed.delivery.id, "who": who, **columns}).rowcount == 1
+    """Writes the outcome, if the claim is still ours; False where it is not: someone else has taken it over meanwhile,
+    or the outcome is on record already, and only the answer to that COMMIT was lost. We may have claimed the message
+    anew since then, so the try that the outcome is of has to be the last one."""
+    state = MessageState.SENT if claimed.update else MessageState.CLAIMED
+    attempt = claimed.delivery.attempts + (not claimed.update)
+    place = {"number": claimed.delivery.id, "who": who, "attempt": attempt, "claimed_as": state.value}
+    return connection.execute(RECORD, {**place, **columns}).rowcount == 1
 
 
 def release_all(connection: Connection) -> int:
