@@ -92,13 +92,14 @@ class Verdict:
 @dataclass(kw_only=True)
 class Hearing:
     """All that is known of one run. `before`: how the record stood when the killed engine's successor was started, and
-    `early`: how much had arrived by then. None where nobody was killed."""
+    `early`: how much had arrived by then. None where nobody was killed. `most`: how often one message may come."""
 
     told: Told
     record: Record = field(default_factory=Record)
     copies: Sequence[Copy] = ()
     before: Record | None = None
     early: Collection[Copy] = ()
+    most: int = 2
     faults: list[str] = field(default_factory=list)
 
 
@@ -115,7 +116,7 @@ def judge(hearing: Hearing) -> Verdict:
         *_promises(hearing),
         *(f"missed: {one}" for one in missed),
         *(f"doubled without a mark: {one}" for one in unmarked),
-        *(f"came {len(copies)} times: {name}" for name, copies in by_delivery.items() if len(copies) > 2),
+        *(f"came {len(copies)} times: {name}" for name, copies in by_delivery.items() if len(copies) > hearing.most),
         *(f"not on record: {name}" for name in by_delivery if name not in hearing.record.messages),
         *(f"after a durable resolve: {one}" for one in late),
     ]

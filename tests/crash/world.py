@@ -151,19 +151,19 @@ class World:
     def move(self, span: timedelta) -> None:
         self.switch.set(self.switch.now() + span)
 
-    async def settle(self) -> None:
-        """Everything that is due by the clock is done: fired, sent, on record. Raises Gone, and TimeoutError with what
-        is left."""
+    async def settle(self, within: float = PATIENCE) -> None:
+        """Everything that is due by the clock is done: fired, sent, on record. Raises Gone, and TimeoutError
+        with what is left after so many seconds."""
         self.ring()
         left: tuple[int, int] | None = None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(within):
                 while left := await self.database.read(self._due):
                     if self.exited.is_set():
                         raise Gone
                     await sleep(GLANCE)
         except TimeoutError:
-            raise TimeoutError(f"still to be done after {PATIENCE:g} s: (messages, timers) = {left}") from None
+            raise TimeoutError(f"still to be done after {within:g} s: (messages, timers) = {left}") from None
 
     def ring(self) -> None:
         if self.process is None or self.process.pid is None or self.exited.is_set():
