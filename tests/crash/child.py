@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -50,7 +51,10 @@ def run(order: Order) -> None:
     @asynccontextmanager
     async def application(settings: Settings, **options: Any) -> AsyncIterator[bootstrap.Application]:
         async with bootstrap.application(settings, **options | {"clock": switch}) as app:
-            asyncio.get_running_loop().add_signal_handler(RING, app.context.signals.ring)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(RING, app.context.signals.ring)
+            if watcher := parent_process():  # no engine outlives the one that would have ended it
+                loop.add_reader(watcher.sentinel, os._exit, 1)
             yield app
 
     make_loop = uvloop.new_event_loop
