@@ -5,6 +5,7 @@ ARGS ?=
 YEARS ?= 1
 SEED ?= 1
 DAYS ?=
+KILLS ?= 1000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ SUPPORTED := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(ARGS) pyproject.toml --group build
 
-.PHONY: help run test check demo bench simulate format lock clean
+.PHONY: help run test check demo bench simulate crash format lock clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +42,9 @@ bench: $(INSTALLED_DEV)  ## alerts per second, time to page, timer lateness
 
 simulate: $(INSTALLED_DEV)  ## years of incidents, outages and crashes against the standard (YEARS=10 SEED=1)
 	@$(BIN)/python -m tests.simulation --years $(YEARS) --seed $(SEED) $(if $(DAYS),--days $(DAYS)) $(ARGS)
+
+crash: $(INSTALLED_DEV)  ## kill a real engine at every point, count what is missed (KILLS=1000)
+	@$(BIN)/python -m tests.crash --kills $(KILLS) $(ARGS)
 
 format: $(INSTALLED_DEV)  ## put the code into the form that check asks for
 	@$(BIN)/ruff check --fix .

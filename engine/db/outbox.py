@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Until
-from engine.db.bulk import insert_rows
+from engine.db.bulk import Change, insert_rows, update_rows
 from engine.db.rows import read_delivery
 from engine.db.tables import outbox, revisions
 
@@ -122,12 +122,11 @@ TAKE_NEW = TAKE_SENT.values(
     maybe_sent=or_(outbox.c.maybe_sent, outbox.c.state == literal_column("'claimed'")),
 )
 PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
-RECORD = (
-    update(outbox)
-    .where(outbox.c.id == bindparam("number"), outbox.c.claimed_by == bindparam("who"))
-    .values(claimed_by=None, claimed_until=None)
+OURS = (
+    select(outbox.c.id, outbox.c.attempts, outbox.c.state)
+    .where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
+    .with_for_update()
 )
-OURS = select(outbox.c.id).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who")).with_for_update()
 OF = select(outbox).where(outbox.c.incident_id.in_(IDS)).order_by(outbox.c.id)
 NEXT = select(
     select(func.min(outbox.c.next_at)).where(PENDING).scalar_subquery(),
@@ -319,23 +318,33 @@ def _claimed(row: Row[Any]) -> Claimed:
     )
 
 
-def record(connection: Connection, claimed: Claimed, who: str, columns: dict[str, Any]) -> bool:
-    """Writes the outcome, if the claim is still ours; False where someone else has taken it over meanwhile."""
-    return connection.execute(RECORD, {"number": claimed.delivery.id, "who": who, **columns}).rowcount == 1
+def ours(connection: Connection, claims: Collection[Claimed], who: str) -> set[int]:
+    """Of these claims the messages that we still hold by them, locked until the end of the transaction. Not those that
+    someone else has taken over meanwhile, nor those whose outcome is on record already, only the answer to that COMMIT
+    was lost: we may have claimed the message anew since then, so the try has to be the last one."""
+    rows = connection.execute(OURS, {"ids": [one.delivery.id for one in claims], "who": who})
+    held = {row.id: (row.attempts, row.state) for row in rows}
+    return {one.delivery.id for one in claims if held.get(one.delivery.id) == _as_claimed(one)}
 
 
-def ours(connection: Connection, ids: Collection[int], who: str) -> set[int]:
-    """Those that we still hold, locked until the end of the transaction."""
-    return set(connection.execute(OURS, {"ids": list(ids), "who": who}).scalars())
+def _as_claimed(claimed: Claimed) -> tuple[int, str]:
+    """The attempts and the state of the row, once the claim was written."""
+    if claimed.update:
+        return claimed.delivery.attempts, MessageState.SENT.value
+    return claimed.delivery.attempts + 1, MessageState.CLAIMED.value
 
 
-def record_all(connection: Connection, outcomes: Mapping[int, dict[str, Any]], who: str) -> None:
-    """Outcomes of messages that are known to be ours, by number; alike ones share a statement."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for number, columns in outcomes.items():
-        alike.setdefault(tuple(sorted(columns)), []).append({"number": number, "who": who, **columns})
-    for rows in alike.values():
-        connection.execute(RECORD, rows)
+def record(connection: Connection, outcomes: Mapping[int, dict[str, Any]], who: str) -> None:
+    """Outcomes of messages that are known to be ours, by number; the claims end with them."""
+    ended = {"claimed_by": None, "claimed_until": None}
+    update_rows(
+        connection,
+        outbox,
+        [
+            Change(where={"id": number, "claimed_by": who}, columns=columns | ended)
+            for number, columns in outcomes.items()
+        ],
+    )
 
 
 def release_all(connection: Connection) -> int:

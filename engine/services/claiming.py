@@ -120,7 +120,7 @@ def check(connection: Connection, context: Context, claimed: Claimed, now: datet
 def set_aside(connection: Connection, group: Group, who: str, now: datetime) -> None:
     """Messages that can't be put together at all delay nobody and are not tried for ever: the timeline says so."""
     why = "it could not be put together and is set aside; the engine's log says why"
-    outbox.record_all(
+    outbox.record(
         connection,
         {one.delivery.id: {"state": MessageState.FAILED.value, "error": why} for one in group if not one.update}
         | {one.delivery.id: {"update_at": None, "error": why} for one in group if one.update},
@@ -132,5 +132,5 @@ def set_aside(connection: Connection, group: Group, who: str, now: datetime) -> 
 
 
 def _withdraw(connection: Connection, claimed: Claimed, who: str, why: str, now: datetime) -> None:
-    outbox.record(connection, claimed, who, {"state": MessageState.CANCELLED.value, "error": why})
+    outbox.record(connection, {claimed.delivery.id: {"state": MessageState.CANCELLED.value, "error": why}}, who)
     incidents.append_events(connection, {claimed.incident: [event_of(Kind.PAGE_CANCELLED, claimed, why)]}, now)

@@ -29,7 +29,7 @@ def record(
     """The transaction: receipts and failures on rows and timelines; what failed for good goes another way."""
     found = incidents.load(connection, {result.claimed.incident for result in results}, lock=True)
     # Where the lease ran out and a message is somebody else's now, its outcome is theirs to tell.
-    held = outbox.ours(connection, [result.claimed.delivery.id for result in results], who)
+    held = outbox.ours(connection, [result.claimed for result in results], who)
     outcomes: dict[int, dict[str, object]] = {}
     lines: dict[int, list[Event]] = {}
     lost: list[Result] = []
@@ -42,7 +42,7 @@ def record(
             lines.setdefault(incident.id, []).append(event)
         if event is not None and event.kind == Kind.PAGE_FAILED.value:
             lost.append(result)
-    outbox.record_all(connection, outcomes, who)
+    outbox.record(connection, outcomes, who)
     if lines:
         incidents.append_to(connection, found, lines, now)
     _go_on(connection, context, lost, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
@@ -74,4 +74,7 @@ class Sky(Wire):
 
 def covered(envelope: Envelope) -> Iterator[Envelope]:
     """The deliveries that one message covers: where a message tells of many incidents, an envelope for each."""
-    yield envelope
+    if not envelope.bundle:
+        yield envelope
+    for one in envelope.bundle:
+        yield replace(envelope, id=one.id, incident=one.incident, message=one.message, bundle=())
