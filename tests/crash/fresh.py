@@ -14,7 +14,7 @@ from engine.bootstrap import application
 from engine.config.settings import Settings
 from tests.crash.world import Fresh
 from tests.databases import PostgresDatabases, sqlite_copy
-from tests.scenarios.stage import ADMIN_TOKEN, unedited, write_config
+from tests.scenarios.stage import ADMIN_TOKEN, unbundled, write_config
 
 
 def started_before(url: str) -> None:
@@ -24,7 +24,7 @@ def started_before(url: str) -> None:
         settings = Settings(
             data_dir=folder,
             database_url=SecretStr(url),
-            config=write_config(folder, unedited),
+            config=write_config(folder, unbundled),
             admin_token=SecretStr(ADMIN_TOKEN),
         )
         async with application(settings):

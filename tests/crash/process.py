@@ -107,6 +107,12 @@ class Machine:
         lines: list[dict[str, Any]] = (await self.http.get(f"/api/v1/incidents/{ref}/timeline")).json()["items"]
         return lines
 
+    async def found_at_the_provider(self, ref: str = "INC-1") -> None:
+        """Waits for the line that says so of a page whose sending broke off."""
+        async with asyncio.timeout(PATIENCE):
+            while not any("found at the provider" in line["reason"] for line in await self.timeline(ref)):
+                await sleep(GLANCE)
+
     def direct(self, who: str) -> list[str]:
         """The texts of the direct messages that a person has on Slack."""
         return [message.text for message in self.around.slack.messages(user=self.around.reach[who]["slack"])]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,10 +102,16 @@ async def test_a_product_that_loses_or_hushes_up_a_page_is_found_out(
 async def test_the_same_kill_of_the_real_product_doubles_what_it_can_not_know_of_and_marks_it(
     sqlite_place: Ground,
 ) -> None:
-    outcome = await run(sqlite_place, RECEIPTS)
-    assert outcome.killed
-    assert outcome.verdict.doubled
-    assert outcome.verdict.faults == ()
+    """What Slack has taken it can look up; what the mail server has taken it can't."""
+    doubled: list[str] = []
+    for occurrence in range(1, 7):
+        outcome = await run(sqlite_place, replace(RECEIPTS, occurrence=occurrence))
+        assert outcome.killed
+        assert outcome.verdict.faults == ()
+        doubled += outcome.verdict.doubled
+        if doubled:
+            break
+    assert doubled
 
 
 def test_a_page_that_nobody_wanted_and_one_that_came_three_times_are_faults() -> None:

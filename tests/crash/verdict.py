@@ -127,7 +127,8 @@ def _missed(hearing: Hearing, copies: dict[str, list[Copy]]) -> Iterator[str]:
     """Said to be sent and not there; still waiting after all is over; ended in silence; or never even wanted."""
     record = hearing.record
     for name, row in record.messages.items():
-        if row.state == "sent" and row.channel != "log" and name not in copies:
+        there = name in copies or row.sent_as in copies  # by itself, or in one message with others
+        if row.state == "sent" and row.channel != "log" and not there:
             yield f"{name} ({row.kind} to {row.contact or row.address} by {row.channel}) counts as sent"
         elif row.state in ("pending", "claimed"):
             yield f"{name} ({row.kind} to {row.contact or row.address}) still waits"

@@ -36,7 +36,7 @@ from tests.scenarios.stage import (
     Outside,
     caller,
     outside,
-    unedited,
+    unbundled,
     write_config,
 )
 
@@ -196,7 +196,7 @@ def ground(fresh: Fresh, folder: Path) -> Ground:
     resources = Resources(clock=switch, session=_no_session, secret=lambda _: None)
     return Ground(
         folder=folder,
-        config=write_config(folder, unedited),
+        config=write_config(folder, unbundled),
         fresh=fresh,
         switch=switch,
         revisions=Revisions(from_document, lambda config: build_channels(config, resources)),

@@ -221,6 +221,11 @@ def unedited(_: Document) -> None:
     """As it is documented."""
 
 
+def unbundled(document: Document) -> None:
+    """A message for each page whatever the storm, so that copies can be counted one by one."""
+    document["bundling"] = {"burst": 10_000}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outside:
     """The sandboxes at the outermost wire, and how the contacts are reached there."""

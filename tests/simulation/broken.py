@@ -16,7 +16,7 @@ from engine.core.escalation import Due
 from engine.core.model import Timer, TimerKind
 from engine.db import outbox, tables
 from engine.ports import Envelope
-from engine.services import cases, delivery, envelopes
+from engine.services import cases, claiming, envelopes, recording
 from tests.simulation.crew import Crew
 from tests.simulation.facts import Away
 from tests.simulation.standard import DOCUMENTED, MINUTE, Row
@@ -62,17 +62,18 @@ def the_other_person_first(patch: Patch, world: World) -> None:
 
 def nobody_looks_whether_it_is_still_wanted(patch: Patch, world: World) -> None:
     """Pages of what was resolved or acknowledged meanwhile go out."""
-    patch.setattr(delivery, "why_unwanted", lambda claimed, incident: "")
+    for module in (claiming, recording):
+        patch.setattr(module, "why_unwanted", lambda claimed, incident: "")
     patch.setattr(outbox, "stoppable", lambda connection, incident, untils: [])
 
 
 def a_repeat_is_not_marked(patch: Patch, world: World) -> None:
     gather = envelopes.envelopes
 
-    def unmarked(*args: Any) -> Any:
-        return [(claimed, replace(envelope, repeated=False)) for claimed, envelope in gather(*args)]
+    def unmarked(*args: Any, **how: Any) -> Any:
+        return [(claimed, replace(envelope, repeated=False)) for claimed, envelope in gather(*args, **how)]
 
-    patch.setattr(delivery, "envelopes", unmarked)
+    patch.setattr(claiming, "envelopes", unmarked)
 
 
 def sent_twice(patch: Patch, world: World) -> None:
@@ -86,11 +87,11 @@ def sent_twice(patch: Patch, world: World) -> None:
 
 
 def a_failed_page_is_given_up(patch: Patch, world: World) -> None:
-    patch.setattr(delivery, "after_failure", lambda draft, failed, siblings: None)
+    patch.setattr(recording, "after_failure", lambda draft, failed, siblings: None)
 
 
 def retries_take_ten_minutes(patch: Patch, world: World) -> None:
-    patch.setattr(delivery, "next_try", lambda attempts, now, *_: now + timedelta(minutes=10))
+    patch.setattr(recording, "next_try", lambda attempts, now, *_: now + timedelta(minutes=10))
 
 
 def what_the_dead_had_claimed_counts_as_sent(patch: Patch, world: World) -> None:

@@ -282,9 +282,11 @@ class Audit:
                 self.figures.missed += 1
                 self._complain("queue not told", expected.at, f"due at {expected.due}")
                 continue
-            first = min(one.at for one in in_time)
-            if first - expected.at > SLACK and not self.doubts.in_process(expected.at, first):
-                self._complain("queue told late", first, f"due at {expected.due}")
+            first = min(in_time, key=lambda one: one.at)
+            over = self.doubts.over_at(first.channel, expected.at, first.at)
+            excused = self.doubts.in_process(expected.at, first.at) or first.at - over <= RETRIED_WITHIN
+            if first.at - expected.at > SLACK and not excused:
+                self._complain("queue told late", first.at, f"due at {expected.due}")
 
     def _questions(self) -> None:
         """Who is asked "still on it?" got the question."""

@@ -23,7 +23,7 @@ def test_no_page_is_lost_whatever_happens_in_a_night(seed: int, night: RunNight)
     run = night(seed, HOURS)
     holds(run)
     assert run.verdict.figures.pages > 50
-    assert run.counts["crashes"] > 2
+    assert run.counts["crashes"] > 1
     assert run.counts["outages"] > 5
     assert run.counts["times away"] > 1
 
