@@ -238,6 +238,7 @@ async def _wire(
         keys=keys,
         sources=SOURCES,
         ticker=ticker,
+        breakers=sender.breakers,
         reveal=partial(resolve_secrets, environ=os.environ),
         slack=_slack(settings, presses),
         metrics=metrics,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from engine.api.documents import refusals
 from engine.api.parts import Parts, TheParts
 from engine.api.problems import problem
+from engine.core.breaker import Standing
 from engine.core.errors import TocsinError
 from engine.services import health
 
@@ -103,6 +104,8 @@ async def _measure(parts: Parts) -> None:
     """What is known only when it is asked for. Without the database the rest is still told."""
     age = _tick_age(parts)
     parts.metrics.last_tick.set(age.total_seconds() if age is not None else float("nan"))
+    for channel, standing in parts.breakers().items():
+        parts.metrics.providers_out.labels(channel).set(standing is not Standing.CLOSED)
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             backlog = await health.backlog(parts.context)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from engine.core.breaker import Standing
 from engine.ports import Source
 from engine.services.access import Keys
 from engine.services.context import Context
@@ -39,6 +40,8 @@ class Parts:
     sources: Mapping[str, Source]
     ticker: Ticker
     reveal: Reveal
+    breakers: Callable[[], Mapping[str, Standing]] = dict
+    """How each provider that was used stands."""
     slack: Callable[[Request], Awaitable[Response]] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     webhook_limit: int = 16 * MEBIBYTE

@@ -54,6 +54,12 @@ class Metrics:
         self.oldest = Gauge(
             "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=registry
         )
+        self.providers_out = Gauge(
+            "tocsin_provider_out",
+            "1 while a channel's provider is left alone because it failed again and again, else 0.",
+            ["channel"],
+            registry=registry,
+        )
         self.oldest_page = Gauge(
             "tocsin_outbox_oldest_page_seconds",
             "How long the oldest message that is to wake somebody has waited.",
