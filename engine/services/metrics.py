@@ -18,78 +18,96 @@ LATENESS_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 class Metrics:
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self._of_intake()
+        self._of_timers()
+        self._of_sending()
+        self._of_the_pager_itself()
+
+    def _of_intake(self) -> None:
+        """What comes in."""
         self.alerts = Counter(
             "tocsin_alerts",
             "Alerts that are durable, by what became of them.",
             ["integration", "action"],
-            registry=registry,
+            registry=self.registry,
         )
         self.webhook_seconds = Histogram(
             "tocsin_webhook_seconds",
             "From a webhook's arrival to its answer.",
             buckets=WEBHOOK_BUCKETS,
-            registry=registry,
+            registry=self.registry,
         )
         self.webhooks_refused = Counter(
             "tocsin_webhooks_refused",
             "Webhooks of which nothing was taken, by why.",
             ["source", "code"],
-            registry=registry,
+            registry=self.registry,
         )
-        self.sends = Counter(
-            "tocsin_sends",
-            "Messages handed to a channel, by what came of it.",
-            ["channel", "kind", "result"],
-            registry=registry,
+
+    def _of_timers(self) -> None:
+        """What falls due."""
+        self.timers = Counter(
+            "tocsin_timers", "Timers that came due, by what was done.", ["result"], registry=self.registry
         )
-        self.timers = Counter("tocsin_timers", "Timers that came due, by what was done.", ["result"], registry=registry)
         self.lateness = Histogram(
             "tocsin_timer_lateness_seconds",
             "How late timers fired, in engine time.",
             buckets=LATENESS_BUCKETS,
-            registry=registry,
-        )
-        self.waiting = Gauge("tocsin_outbox_messages", "Messages that wait to be sent.", registry=registry)
-        self.oldest = Gauge(
-            "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=registry
-        )
-        self.providers_out = Gauge(
-            "tocsin_provider_out",
-            "1 while a channel's provider is left alone because it failed again and again, else 0.",
-            ["channel"],
-            registry=registry,
-        )
-        self.oldest_page = Gauge(
-            "tocsin_outbox_oldest_page_seconds",
-            "How long the oldest message that is to wake somebody has waited.",
-            registry=registry,
+            registry=self.registry,
         )
         self.tick_seconds = Histogram(
             "tocsin_tick_seconds",
             "How long a look at the timers took, the database's time for the most part.",
             buckets=WEBHOOK_BUCKETS,
-            registry=registry,
+            registry=self.registry,
         )
+        self.last_tick = Gauge(
+            "tocsin_last_tick_age_seconds", "How long ago this process last looked.", registry=self.registry
+        )
+
+    def _of_sending(self) -> None:
+        """What goes out, and what waits to."""
+        self.sends = Counter(
+            "tocsin_sends",
+            "Messages handed to a channel, by what came of it.",
+            ["channel", "kind", "result"],
+            registry=self.registry,
+        )
+        self.providers_out = Gauge(
+            "tocsin_provider_out",
+            "1 while a channel's provider is left alone because it failed again and again, else 0.",
+            ["channel"],
+            registry=self.registry,
+        )
+        self.waiting = Gauge("tocsin_outbox_messages", "Messages that wait to be sent.", registry=self.registry)
+        self.oldest = Gauge(
+            "tocsin_outbox_oldest_seconds", "How long the oldest of them has waited.", registry=self.registry
+        )
+        self.oldest_page = Gauge(
+            "tocsin_outbox_oldest_page_seconds",
+            "How long the oldest message that is to wake somebody has waited.",
+            registry=self.registry,
+        )
+
+    def _of_the_pager_itself(self) -> None:
+        """Whether it would notice its own end."""
         self.heartbeats = Counter(
             "tocsin_heartbeats",
             "Heartbeats to the dead man's switch, by what came of them.",
             ["result"],
-            registry=registry,
+            registry=self.registry,
         )
         self.canary_sent = Gauge(
             "tocsin_canary_last_success_timestamp_seconds",
             "When the last canary page was sent that arrived; 0 where none has.",
-            registry=registry,
+            registry=self.registry,
         )
         self.canary_seconds = Histogram(
             "tocsin_canary_seconds",
             "From the opening of a canary's incident to the receipt of its page.",
             buckets=CANARY_BUCKETS,
-            registry=registry,
-        )
-        self.last_tick = Gauge(
-            "tocsin_last_tick_age_seconds", "How long ago this process last looked.", registry=registry
+            registry=self.registry,
         )
 
     def ticked(self, tick: Ticked) -> None:
