@@ -1,0 +1,127 @@
+"""No hot query reads through a table that grows: 20,000 ended incidents lie beside the few that are open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from engine.clock import VirtualClock
+from engine.core.model import State, Until
+from engine.db import incidents, outbox, placing, records, timers
+from engine.db.database import connect
+from engine.db.outbox import Room
+from engine.db.placing import Wanted
+from tests.benchmarks.filling import Copies, fill
+from tests.services.engines import Wire, alert, engine_on
+
+NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+ENDED = 20_000
+FIRST = 100
+OPEN = list(range(1, 9))
+GROWING = ("incident", "alert", "timeline_event", "timer", "outbox")
+PAST = {
+    "incident": {"state": "'closed'"},
+    "alert": {"status": "'resolved'"},
+    "timer": {"state": "'fired'"},
+    "outbox": {"state": "'sent'", "sent_at": "p.created_at"},
+}
+Call = Callable[[Connection], object]
+CALLS: dict[str, Call] = {
+    "look an alert up": lambda c: placing.find(
+        c, [Wanted(key="checkout/Down1", source="alertmanager", fingerprint="x")]
+    ),
+    "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
+    "the next timer": timers.next_due,
+    "claim messages": lambda c: outbox.pick(c, NIGHT, 16),
+    "claim messages where a channel is full": lambda c: outbox.pick(c, NIGHT, 16, Room(full=frozenset({"slack"}))),
+    "claim messages under pressure": lambda c: outbox.pick(c, NIGHT, 16, Room(pressed=True)),
+    "the next message": outbox.next_attempt,
+    "how many messages wait": outbox.depth,
+    "the oldest page": outbox.oldest_page,
+    "a claim that is still ours": lambda c: outbox.ours(c, outbox.pick(c, NIGHT, 2).messages, "who"),
+    "pages to be stopped": lambda c: outbox.stoppable(c, 1, [Until.ACKNOWLEDGED]),
+    "wish for updates": lambda c: outbox.wish_updates(c, OPEN, NIGHT),
+    "messages of incidents": lambda c: outbox.of(c, OPEN),
+    "load incidents": lambda c: incidents.load(c, OPEN, lock=True),
+    "alerts of incidents": lambda c: incidents.alerts_of(c, OPEN),
+    "firing alerts": lambda c: incidents.firing(c, OPEN),
+    "timers of incidents": lambda c: timers.of(c, OPEN),
+    "actions of incidents": lambda c: records.actions_of(c, OPEN),
+    "steps of incidents": lambda c: records.ticks_of(c, OPEN),
+    "a timeline": lambda c: incidents.timeline(c, FIRST + 5),
+    "the newest incidents": incidents.listing,
+    "the open incidents": lambda c: incidents.listing(c, open_only=True),
+    "a later page": lambda c: incidents.listing(c, before=FIRST + 500),
+    **{f"incidents in {state}": partial(incidents.listing, state=state) for state in State},
+    "incidents of a priority": lambda c: incidents.listing(c, priority="P0"),
+    "incidents of a service": lambda c: incidents.listing(c, service="checkout"),
+    "incidents of a service that is rare": lambda c: incidents.listing(c, service="canary"),
+}
+
+
+@contextmanager
+def asked(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """What goes to the database, and with what."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: Connection, __: object, statement: str, given: Any, *___: object) -> None:
+        seen.append((statement, given))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield seen
+    event.remove(connection, "before_cursor_execute", note)
+
+
+def scans(connection: Connection, call: Call) -> list[str]:
+    """Steps of its plans in which a growing table is read through."""
+    with asked(connection) as seen:
+        call(connection)
+    return [
+        step
+        for statement, given in seen
+        if not _takes_the_first(statement)
+        for step in _steps(connection, statement, given)
+        if _reads_through(step)
+    ]
+
+
+def _takes_the_first(statement: str) -> bool:
+    """In the order of the table itself, until it has enough: SQLite calls that a scan too."""
+    return "WHERE" not in statement and "LIMIT" in statement
+
+
+def _steps(connection: Connection, statement: str, given: Any) -> list[str]:
+    if connection.dialect.name == "sqlite":
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+    return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", given)]
+
+
+def _reads_through(step: str) -> bool:
+    sqlite = re.match(r"SCAN (\w+)(.*)", step)
+    if sqlite:
+        return sqlite[1] in GROWING and "INDEX" not in sqlite[2] and "PRIMARY KEY" not in sqlite[2]
+    postgresql = re.search(r"Seq Scan on (\w+)", step)
+    return postgresql is not None and postgresql[1] in GROWING
+
+
+async def test_no_hot_query_reads_through_a_table_that_grows(database_url: str) -> None:
+    database = connect(database_url)
+    engine = await engine_on(database, VirtualClock(NIGHT), Wire())
+    for number in OPEN:
+        await engine.accept(alert(f"Down{number}", priority="P0"))
+
+    def prepare(connection: Connection) -> None:
+        fill(connection, Copies(pattern=1, first=FIRST, count=ENDED, values=PAST))
+        if connection.dialect.name == "postgresql":  # which does so by itself; on SQLite nobody does
+            connection.exec_driver_sql("ANALYZE")
+
+    await database.write(prepare)
+    found = {name: await database.write(partial(scans, call=call)) for name, call in CALLS.items()}
+    assert {name: steps for name, steps in found.items() if steps} == {}
+    await engine.stop()
