@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -62,31 +63,42 @@ def envelopes(
     for claimed in wanted:
         incident = found[claimed.incident]
         config = context.revisions.get(connection, incident.revision).config
-        own = list(alerts[incident.id].values())
-        envelope = Envelope(
-            id=f"{incident.ref}/{claimed.delivery.id}",
-            message=claimed.delivery.message,
-            incident=incident,
-            headline=_headline(config, claimed, incident, now),
-            now=now,
-            zone=_zone(config, claimed),
-            recipient=_name(config, claimed.delivery.message.contact),
-            repeated=claimed.maybe_sent and not claimed.update,
-            late_by=_late(claimed, now),
-            people=people(config),
-            ladder=ladder(config, incident, known[incident.id], deliveries[incident.id], now),
-            tried=tuple(
-                _tried(config, one)
-                for one in deliveries[incident.id]
-                if one.id != claimed.delivery.id and one.message.contact
-            ),
-            alerts=tuple(one.alert for one in _worst(own)),
-            alert_count=len(own),
-            next_step=next_step(config, incident, known[incident.id], _zone(config, claimed)),
-            receipt=_receipt(claimed),
+        around = Around(
+            deliveries=deliveries[incident.id], alerts=list(alerts[incident.id].values()), timers=known[incident.id]
         )
-        result.append((claimed, envelope))
+        result.append((claimed, _envelope(config, claimed, incident, around, now)))
     return result
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Around:
+    """What else there is of an incident that its messages tell."""
+
+    deliveries: Sequence[Delivery]
+    alerts: Sequence[RecordedAlert]
+    timers: KnownTimers
+
+
+def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Around, now: datetime) -> Envelope:
+    others = (one for one in around.deliveries if one.id != claimed.delivery.id and one.message.contact)
+    return Envelope(
+        id=f"{incident.ref}/{claimed.delivery.id}",
+        message=claimed.delivery.message,
+        incident=incident,
+        headline=_headline(config, claimed, incident, now),
+        now=now,
+        zone=_zone(config, claimed),
+        recipient=_name(config, claimed.delivery.message.contact),
+        repeated=claimed.maybe_sent and not claimed.update,
+        late_by=_late(claimed, now),
+        people=people(config),
+        ladder=ladder(config, incident, around.timers, around.deliveries, now),
+        tried=tuple(_tried(config, one) for one in others),
+        alerts=tuple(one.alert for one in _worst(around.alerts)),
+        alert_count=len(around.alerts),
+        next_step=next_step(config, incident, around.timers, _zone(config, claimed)),
+        receipt=_receipt(claimed),
+    )
 
 
 def people(config: Config) -> dict[str, str]:

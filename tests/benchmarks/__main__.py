@@ -14,6 +14,7 @@ from dataclasses import asdict
 from tests.benchmarks.acceptance import on_postgresql, on_sqlite
 from tests.benchmarks.claims import of_claims
 from tests.benchmarks.figures import Row, machine, show
+from tests.benchmarks.history import of_history
 from tests.benchmarks.lateness import of_timers
 from tests.benchmarks.paging import to_slack
 
@@ -23,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
     "paging": to_slack,
     "timers": of_timers,
     "claims": of_claims,
+    "history": of_history,
 }
 RUNS, SECONDS = 3, 10.0
 QUICK_RUNS, QUICK_SECONDS = 1, 4.0

@@ -108,11 +108,12 @@ def _cells(row: Row) -> tuple[str, ...]:
     values = [run.value for run in row.runs]
     better = max if row.unit.endswith("/s") else min
     best = next(run for run in row.runs if run.value == better(values))
+    digits = 2 if row.unit == "times" else 0
     used = [run.cpu_ms for run in row.runs if run.cpu_ms is not None]
     return (
         row.name,
-        f"{best.value:,.0f} {row.unit}",
-        f"{min(values):,.0f} to {max(values):,.0f}",
+        f"{best.value:,.{digits}f} {row.unit}",
+        f"{min(values):,.{digits}f} to {max(values):,.{digits}f}",
         row.target,
         f"{best.median_ms:,.1f} ms",
         f"{best.p99_ms:,.1f} ms",
