@@ -186,13 +186,18 @@ class Sender:
 
     async def settled(self) -> None:
         """Waits until all that is being sent has been recorded."""
-        while self._sending or (self._recorder and not self._recorder.done()):
-            await asyncio.wait([*self._sending, *([self._recorder] if self._recorder else [])])
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def drain(self) -> None:
-        """Sends until there is nothing more to send now."""
-        while await self.run_once() or self._sending:
+        """Sends until there is nothing more to send now, and all of it is on record."""
+        while await self.run_once() or self._under_way:
             await self.settled()
+
+    @property
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        recording = [self._recorder] if self._recorder is not None and not self._recorder.done() else []
+        return [*self._sending, *recording]
 
     async def next_attempt(self) -> datetime | None:
         return await self._context.database.read(outbox.next_attempt)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.config.stored import to_document
+from engine.core.breaker import REST
 from engine.services import configs
 from engine.services.claiming import LEASE, claim
 from integrations.sandbox.mail import MailFailure
@@ -139,7 +140,8 @@ async def test_a_spent_deadline_is_like_a_permanent_failure(documented_stage: St
     await stage.fire(priority="P0")
     await stage.to(minute=4)
     assert [who for _, who in stage.pages("email")] == ["ops-senior"]
-    assert stage.pages("email")[0][0] <= 2.1
+    # By now e-mail has failed five times in a row as well, and only a probe goes that way.
+    assert stage.pages("email")[0][0] <= 2 + REST.total_seconds() / 60
     assert any("the time for it is spent" in text for text in reasons(await stage.timeline("INC-1"), "page.failed"))
 
 

@@ -28,6 +28,7 @@ def test_no_page_is_lost_whatever_happens_in_a_night(seed: int, night: RunNight)
     assert run.counts["times away"] > 1
 
 
+@pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up non-checked-in connection")
 def test_no_page_is_lost_on_postgresql(postgresql_night: RunNight) -> None:
     run = postgresql_night(21, 3.0)
     holds(run)
