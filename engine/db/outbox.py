@@ -143,6 +143,10 @@ OLDEST_PAGES = [select(func.min(outbox.c.created_at)).where(*which, PAGES) for w
 DEPTHS = [select(func.count(), func.min(outbox.c.created_at)).where(*which) for which in ((PENDING,), BEING_SENT)]
 
 
+Fence = tuple[int, int, str]
+"""Number, attempts and state of a message's row while a claim of it holds."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claimed:
     """A message that is ours to send until the lease ends. `update`: it was sent and is to be brought up to date.
@@ -159,6 +163,13 @@ class Claimed:
     maybe_sent: bool
     held: bool = False
     sent_as: str | None = None
+
+    @property
+    def fence(self) -> Fence:
+        """Tells this claim from an earlier or a later one of the same message."""
+        if self.update:
+            return self.delivery.id, self.delivery.attempts, MessageState.SENT.value
+        return self.delivery.id, self.delivery.attempts + 1, MessageState.CLAIMED.value
 
 
 def message_row(incident: Incident, message: Message, now: datetime, *, updatable: bool) -> dict[str, Any]:
@@ -318,20 +329,12 @@ def _claimed(row: Row[Any]) -> Claimed:
     )
 
 
-def ours(connection: Connection, claims: Collection[Claimed], who: str) -> set[int]:
-    """Of these claims the messages that we still hold by them, locked until the end of the transaction. Not those that
-    someone else has taken over meanwhile, nor those whose outcome is on record already, only the answer to that COMMIT
-    was lost: we may have claimed the message anew since then, so the try has to be the last one."""
+def ours(connection: Connection, claims: Collection[Claimed], who: str) -> set[Fence]:
+    """The claims of these that still hold, locked until the end of the transaction. Not those of messages that someone
+    else has taken over meanwhile, nor those whose outcome is on record already, only the answer to that COMMIT was
+    lost: we may have claimed the message anew since then."""
     rows = connection.execute(OURS, {"ids": [one.delivery.id for one in claims], "who": who})
-    held = {row.id: (row.attempts, row.state) for row in rows}
-    return {one.delivery.id for one in claims if held.get(one.delivery.id) == _as_claimed(one)}
-
-
-def _as_claimed(claimed: Claimed) -> tuple[int, str]:
-    """The attempts and the state of the row, once the claim was written."""
-    if claimed.update:
-        return claimed.delivery.attempts, MessageState.SENT.value
-    return claimed.delivery.attempts + 1, MessageState.CLAIMED.value
+    return {(row.id, row.attempts, row.state) for row in rows} & {one.fence for one in claims}
 
 
 def record(connection: Connection, outcomes: Mapping[int, dict[str, Any]], who: str) -> None:

@@ -1,6 +1,8 @@
 """The alarm clock: a date job at the next due time, and a sweep as a safety net.
 
 No job store: a 3.x store can't be shared between engines, and its misfire grace drops what fell due during a restart.
+APScheduler goes by the machine's clock, which may be set; the event loop's never is, and keeps it from waiting for the
+same hour twice.
 """
 
 from __future__ import annotations
@@ -8,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
-from engine.clock import utc_now
+from engine.clock import TOLERANCE, utc_now
 from engine.core.errors import TocsinError
 from engine.services.context import Context
 from engine.services.metrics import Metrics
@@ -39,6 +43,17 @@ class Errand:
     run: Callable[[], Awaitable[object]]
 
 
+class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """So long after the last run. APScheduler's own interval makes up a list of all that would have run meanwhile: for
+    a clock that started in 1970 and is set right, that is a loop over decades."""
+
+    def __init__(self, span: timedelta) -> None:
+        self._span = span
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        return now + self._span
+
+
 class Alarm:
     def __init__(
         self,
@@ -53,37 +68,25 @@ class Alarm:
         self._errands = errands
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._ticking = asyncio.Lock()
-        self._listener: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """What fell due while the engine was down fires before this returns."""
         await self._look()
-        self._scheduler.add_job(
-            self._look,
-            "interval",
-            seconds=SWEEP.total_seconds(),
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-        )
+        self._repeat(self._look, SWEEP)
         for errand in self._errands:
-            self._scheduler.add_job(
-                self._do,
-                "interval",
-                args=[errand],
-                seconds=errand.every.total_seconds(),
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=None,
-            )
+            self._repeat(partial(self._do, errand), errand.every)
         self._scheduler.start()
-        self._listener = asyncio.create_task(self._listen())
+        self._background = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch_the_clock())]
+
+    def _repeat(self, run: Callable[[], Awaitable[None]], every: timedelta) -> None:
+        self._scheduler.add_job(run, Every(every), max_instances=1, coalesce=True, misfire_grace_time=None)
 
     async def stop(self) -> None:
         """Lets a tick that is under way end; what is due after that is due at the next start."""
-        if self._listener:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         async with self._ticking:
             if self._scheduler.running:
                 self._scheduler.shutdown(wait=False)
@@ -136,3 +139,16 @@ class Alarm:
             except TocsinError as error:  # as in _look
                 log.warning("tick.failed", error=str(error))
             await asyncio.sleep(SWEEP.total_seconds() / 20)
+
+    async def _watch_the_clock(self) -> None:
+        """Where the machine's clock is set back, all that is planned by it moves along."""
+        elapsed = asyncio.get_running_loop().time
+        wall, steady = utc_now(), elapsed()
+        while True:
+            await asyncio.sleep(SWEEP.total_seconds())
+            step = utc_now() - wall - timedelta(seconds=elapsed() - steady)
+            wall, steady = utc_now(), elapsed()
+            if step < -TOLERANCE:
+                log.warning("clock.set_back", by_s=round(-step.total_seconds(), 1))
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=job.next_run_time + step)

@@ -17,7 +17,7 @@ from engine.core.errors import DeliveryError, Limited, Overloaded, TocsinError
 from engine.core.model import incident_ref
 from engine.core.policy import Bundling
 from engine.db import outbox
-from engine.db.outbox import Claimed, Room
+from engine.db.outbox import Claimed, Fence, Room
 from engine.ports import Channel, Receipt, Traceable
 from engine.services.choosing import Group
 from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, set_aside, take
@@ -57,8 +57,8 @@ class Sender:
         self._sending: set[asyncio.Task[None]] = set()
         self._traffic = Traffic()
         self._pressed = False
-        self._leases: dict[int, datetime] = {}
-        """Of what is being sent and not on record yet: message, and when its lease ends."""
+        self._leases: dict[Fence, datetime] = {}
+        """Of what is being sent and not on record yet: the claim, and when its lease ends."""
 
     async def release_claims(self) -> int:
         """At start-up, on a database that this process alone uses."""
@@ -84,7 +84,7 @@ class Sender:
         why_spent = taken.spent.get(parcel.claims[0].delivery.id, "")
         if not why_spent:
             self._on_its_way(parcel, taken.rules, now)
-        self._leases |= {one.delivery.id: now + LEASE for one in parcel.claims}
+        self._leases |= {one.fence: now + LEASE for one in parcel.claims}
         task = asyncio.create_task(self._send(parcel, taken.channels, why_spent))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -101,10 +101,11 @@ class Sender:
 
     async def _prolong(self, now: datetime) -> None:
         """A channel may take longer than a lease, and a message may wait for its turn: it stays ours all the while."""
-        ending = [number for number, until in self._leases.items() if until - now <= LEASE / 2]
+        ending = [fence for fence, until in self._leases.items() if until - now <= LEASE / 2]
         if ending:
-            await self._context.database.write(lambda c: outbox.prolong(c, ending, self._who, now + LEASE))
-            self._leases |= {number: now + LEASE for number in ending if number in self._leases}
+            numbers = {number for number, _, _ in ending}
+            await self._context.database.write(lambda c: outbox.prolong(c, numbers, self._who, now + LEASE))
+            self._leases |= {fence: now + LEASE for fence in ending if fence in self._leases}
 
     async def _claim(self, now: datetime) -> tuple[Taken | None, list[Parcel]]:
         """In one transaction; if that fails, with one more for each message: one that can't be put together delays
@@ -266,7 +267,7 @@ class Sender:
                 await self._record_each(results)
             del self._results[: len(results)]
             for result in results:
-                self._leases.pop(result.claimed.delivery.id, None)
+                self._leases.pop(result.claimed.fence, None)
             self._context.signals.outbox.set()
 
     async def _record_each(self, results: Sequence[Result]) -> None:

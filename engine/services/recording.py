@@ -34,7 +34,7 @@ def record(
     lines: dict[int, list[Event]] = {}
     lost: list[Result] = []
     for result in results:
-        if result.claimed.delivery.id not in held:
+        if result.claimed.fence not in held:
             continue
         incident = found[result.claimed.incident]
         outcomes[result.claimed.delivery.id], event = _outcome(result, incident, now, jitter)

@@ -59,7 +59,7 @@ async def run(
         hearing = Hearing(told=Told())
         await night.start(target=target, record=record, defect=defect)
         await _until_it_breaks_off(night, hearing)
-        killed = night.exited.is_set()
+        killed = await night.ended() if target else False
         if killed:
             await sleep(ON_ITS_WAY)
             hearing.before = await night.database.read(read_record)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from apscheduler.schedulers import base
 
-from engine.clock import SystemClock
+from engine.clock import SystemClock, utc_now
 from engine.db.database import Database
-from engine.scheduler.alarm import SWEEP, Alarm
+from engine.scheduler import alarm as module
+from engine.scheduler.alarm import SWEEP, Alarm, Errand
 from engine.services.context import Context, Revisions, Signals
 from engine.services.metrics import Metrics
 from engine.services.ticking import Ticked, Ticker
@@ -43,9 +46,36 @@ class CountingTicker(Ticker):
             self._looked.clear()
 
 
+class Wall:
+    """The machine's clock, as APScheduler and the alarm read it."""
+
+    def __init__(self) -> None:
+        self.off = timedelta()
+
+    def now(self, tz: tzinfo | None = None) -> datetime:
+        return (utc_now() + self.off).astimezone(tz)
+
+
 @pytest.fixture
-async def ticker() -> AsyncIterator[CountingTicker]:
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    found = Wall()
+    monkeypatch.setattr(base, "datetime", SimpleNamespace(now=found.now))
+    monkeypatch.setattr(module, "utc_now", found.now)
+    return found
+
+
+@pytest.fixture
+async def errands_done() -> asyncio.Queue[None]:
+    return asyncio.Queue()
+
+
+@pytest.fixture
+async def ticker(wall: Wall, errands_done: asyncio.Queue[None]) -> AsyncIterator[CountingTicker]:
     """Of an alarm that has started, and so has looked once."""
+
+    async def run() -> None:
+        errands_done.put_nowait(None)
+
     context = Context(
         database=cast("Database", None),
         clock=CLOCK,
@@ -54,7 +84,7 @@ async def ticker() -> AsyncIterator[CountingTicker]:
         signals=Signals(),
     )
     ticker = CountingTicker(context)
-    alarm = Alarm(context, ticker, Metrics())
+    alarm = Alarm(context, ticker, Metrics(), [Errand(name="test", every=SWEEP, run=run)])
     await alarm.start()
     yield ticker
     await alarm.stop()
@@ -79,5 +109,28 @@ async def test_a_timer_that_is_overdue_is_looked_at_at_once(ticker: CountingTick
 
 
 async def test_without_any_timer_it_sweeps(ticker: CountingTicker) -> None:
+    async with asyncio.timeout(SWEEP.total_seconds() * 4):
+        await ticker.looked(2)
+
+
+@pytest.mark.parametrize("leap", [timedelta(hours=-1), timedelta(hours=1), timedelta(days=365 * 50)], ids=str)
+async def test_a_clock_that_is_set_stops_neither_the_sweep_nor_the_errands(
+    ticker: CountingTicker, wall: Wall, errands_done: asyncio.Queue[None], leap: timedelta
+) -> None:
+    await errands_done.get()
+    wall.off = leap
+    looks = ticker.looks
+    async with asyncio.timeout(SWEEP.total_seconds() * 5):
+        await ticker.looked(looks + 2)
+        await errands_done.get()
+        await errands_done.get()
+
+
+async def test_a_timer_that_was_set_for_the_hour_before_does_not_wait_for_it(
+    ticker: CountingTicker, wall: Wall
+) -> None:
+    """The next look was put on the machine's clock before that is set back."""
+    ring(ticker, lambda: CLOCK.now() + SWEEP / 2 if ticker.looks < 2 else None)
+    wall.off = timedelta(hours=-1)
     async with asyncio.timeout(SWEEP.total_seconds() * 4):
         await ticker.looked(2)
