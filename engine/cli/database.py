@@ -13,7 +13,6 @@ from engine.cli.lock import sole_user
 from engine.cli.options import AsJson
 from engine.cli.screen import err, note, say, show_json, table
 from engine.cli.session import make_data_folder, reaching_database, set_up_log
-from engine.clock import utc_now
 from engine.config.settings import Settings, read_settings
 from engine.db.database import connect
 from engine.db.migrate import upgrade as run_migrations
@@ -76,7 +75,7 @@ async def _copy(source: str, target: str) -> Copied:
             progress.update(tasks[name], completed=done)
 
         try:
-            return await run_copy(*databases, utc_now(), show)
+            return await run_copy(*databases, show)
         finally:
             for database in databases:
                 await database.close()

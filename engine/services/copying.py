@@ -1,7 +1,8 @@
 """Moves an installation from one database to another, as from SQLite to PostgreSQL, and proves that nothing is missing.
 
-Rows are read in the order of their primary keys, a batch at a time, written, read again from the target and compared
-value by value. Then each timeline is verified in its new place.
+Rows are read in the order of their primary keys, a batch at a time, written, and at the end read again on both sides
+and compared value by value: so neither a row that was changed on its way nor one that somebody has changed meanwhile
+goes unnoticed. Then each timeline is verified in its new place.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, insert, select, tuple_
@@ -23,6 +24,7 @@ from engine.db.database import Database
 from engine.db.migrate import head, revision
 from engine.db.tables import metadata
 from engine.services.ticking import last_tick
+from engine.services.timekeeping import time_of
 
 BATCH = 1000
 IN_USE = timedelta(seconds=30)
@@ -44,10 +46,10 @@ class Copied:
     broken: tuple[str, ...]
 
 
-async def copy(source: Database, target: Database, now: datetime, progress: Progress) -> Copied:
+async def copy(source: Database, target: Database, progress: Progress) -> Copied:
     """Both have been opened, the target has been migrated. One transaction: what is refused or breaks off leaves the
     target empty. Raises Refusal."""
-    await _check(source, target, now)
+    await _check(source, target)
     loop = asyncio.get_running_loop()
 
     def fetch(query: Select[Any]) -> Rows:
@@ -60,14 +62,14 @@ async def copy(source: Database, target: Database, now: datetime, progress: Prog
     return await target.write(lambda connection: _copy(connection, fetch, progress))
 
 
-async def _check(source: Database, target: Database, now: datetime) -> None:
+async def _check(source: Database, target: Database) -> None:
     found, wanted = await source.read(revision), head()
     if found != wanted:
         raise Refusal(
             "source_not_current",
             f"the source has the schema {found or 'of no release'}, not {wanted}; run `tocsin db upgrade` on it first",
         )
-    seen = await source.read(last_tick)
+    seen, now = await source.read(last_tick), await time_of(source)
     if seen is not None and now - seen < IN_USE:
         raise Refusal("source_in_use", "an engine has used the source within the last 30 s; stop it first")
     full = [table.name for table in metadata.sorted_tables if await target.read(_counting(table))]
@@ -85,27 +87,41 @@ def _count(table: Table) -> Select[Any]:
 
 def _copy(connection: Connection, fetch: Fetch, progress: Progress) -> Copied:
     """The transaction."""
-    rows, digests = {}, {}
+    rows, written = {}, {}
     for table in metadata.sorted_tables:
-        rows[table.name], digests[table.name] = _copy_table(connection, table, fetch, progress)
+        rows[table.name], written[table.name] = _copy_table(connection, table, fetch, progress)
+    digests = {table.name: _compared(connection, table, fetch, written[table.name]) for table in metadata.sorted_tables}
     _count_on(connection)
     return Copied(rows=rows, digests=digests, broken=_broken(connection))
 
 
-def _copy_table(connection: Connection, table: Table, fetch: Fetch, progress: Progress) -> tuple[int, str]:
-    """How many rows, and their digest. Raises Refusal where what is read back is not what was read."""
-    total, done, there = fetch(_count(table))[0]["count"], 0, Digest()
+def _copy_table(connection: Connection, table: Table, fetch: Fetch, progress: Progress) -> tuple[int, Digest]:
+    """How many rows, and their digest."""
+    total, done, written = fetch(_count(table))[0]["count"], 0, Digest()
     for batch in _batches(table, fetch):
         connection.execute(insert(table), batch)
-        there.add(batch)
+        written.add(batch)
         done += len(batch)
         progress(table.name, done, total)
-    here = Digest()
-    for batch in _batches(table, lambda query: _rows(connection, query)):
-        here.add(batch)
-    if here != there:
+    return done, written
+
+
+def _compared(connection: Connection, table: Table, fetch: Fetch, written: Digest) -> str:
+    """The digest that all sides agree on. Raises Refusal where they don't."""
+    if _digest(table, lambda query: _rows(connection, query)) != written:
         raise Refusal("copy_differs", f"the rows of {table.name} are not the same on both sides; nothing was kept")
-    return done, str(here)
+    if _digest(table, fetch) != written:
+        raise Refusal(
+            "source_changed", f"the source's {table.name} was changed meanwhile; stop what uses it. Nothing was kept"
+        )
+    return str(written)
+
+
+def _digest(table: Table, fetch: Fetch) -> Digest:
+    found = Digest()
+    for batch in _batches(table, fetch):
+        found.add(batch)
+    return found
 
 
 def _batches(table: Table, fetch: Fetch) -> Iterator[Rows]:

@@ -26,12 +26,16 @@ class Timekeeper:
         database can't be asked; the clock counts on meanwhile."""
         if not self._clock.wants_correction:
             return timedelta()
-        sqlite = self._database.dialect == "sqlite"
-        ahead = self._clock.correct(utc_now() if sqlite else await self._database.read(_database_time))
+        ahead = self._clock.correct(await time_of(self._database))
         if abs(ahead) > WORTH_A_WORD:
-            by = "machine" if sqlite else "database"
+            by = "machine" if self._database.dialect == "sqlite" else "database"
             log.warning("clock.corrected", ahead_s=round(ahead.total_seconds(), 1), by=by)
         return max(-ahead, timedelta())
+
+
+async def time_of(database: Database) -> datetime:
+    """The time that all who use this database go by."""
+    return utc_now() if database.dialect == "sqlite" else await database.read(_database_time)
 
 
 def _database_time(connection: Connection) -> datetime:
