@@ -93,6 +93,7 @@ class Mention:
     id: str
     incident: Incident
     message: Message
+    late_by: timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +103,8 @@ class Envelope:
     `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
     arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
     for an update. `headline` is made for a lock screen. `bundle`: all that this message stands for in a storm, the most
-    urgent first, which is also the one that the other fields tell of; empty for a message that stands for itself.
+    urgent first, which is also the one that the other fields tell of, but for `late_by`, which is that of the one that
+    has waited longest; empty for a message that stands for itself.
     """
 
     id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,7 @@ from engine.core.model import Incident, incident_ref
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Mention
 from engine.services.context import Context
+from engine.services.envelopes import lateness
 
 
 def bundled(
@@ -26,12 +28,14 @@ def bundled(
     own = replace(envelope, id=group[0].sent_as or envelope.id)
     if len(group) == 1:
         return own
-    mentions = tuple(_mention(one, found[one.incident]) for one in group)
+    mentions = tuple(_mention(one, found[one.incident], envelope.now) for one in group)
+    late = max((one.late_by for one in mentions if one.late_by), default=None)
     repeated = all(one.maybe_sent for one in group)
     line = bundle_headline([(one.incident, one.message) for one in mentions], own.zone, repeated=repeated)
-    return replace(own, headline=line, repeated=repeated, bundle=mentions)
+    return replace(own, headline=line, repeated=repeated, late_by=late, bundle=mentions)
 
 
-def _mention(claimed: Claimed, incident: Incident) -> Mention:
+def _mention(claimed: Claimed, incident: Incident, now: datetime) -> Mention:
     name = f"{incident_ref(claimed.incident)}/{claimed.delivery.id}"
-    return Mention(id=name, incident=incident, message=claimed.delivery.message)
+    late = lateness(claimed, now)
+    return Mention(id=name, incident=incident, message=claimed.delivery.message, late_by=late)

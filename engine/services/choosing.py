@@ -52,9 +52,11 @@ class Choosing:
             way = way_of(one.delivery.message)
             if self._is_out(one) or self._is_slowed(one, way):
                 continue
-            if one.maybe_sent and one.sent_as:
+            if one.update:
+                self.singles.append(one)
+            elif one.maybe_sent and one.sent_as:
                 names[one.sent_as] = None
-            elif one.update or one.maybe_sent:
+            elif one.maybe_sent:
                 self.singles.append(one)
             else:
                 waiting = cards if one.delivery.message.kind is MessageKind.CARD else lanes

@@ -90,7 +90,7 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
         zone=_zone(config, claimed),
         recipient=_name(config, claimed.delivery.message.contact),
         repeated=claimed.maybe_sent and not claimed.update,
-        late_by=_late(claimed, now),
+        late_by=lateness(claimed, now),
         people=people(config),
         ladder=ladder(config, incident, around.timers, around.deliveries, now),
         tried=tuple(_tried(config, one) for one in others),
@@ -123,10 +123,10 @@ def _headline(config: Config, claimed: Claimed, incident: Incident, now: datetim
     if claimed.update and incident.acknowledged_by:
         return standing(incident, f"acknowledged by {_name(config, incident.acknowledged_by)}")
     repeated = claimed.maybe_sent and not claimed.update
-    return headline(incident, message, _zone(config, claimed), repeated=repeated, late=_late(claimed, now))
+    return headline(incident, message, _zone(config, claimed), repeated=repeated, late=lateness(claimed, now))
 
 
-def _late(claimed: Claimed, now: datetime) -> timedelta | None:
+def lateness(claimed: Claimed, now: datetime) -> timedelta | None:
     """How long the page waited in the outbox, where that is worth a word."""
     waited = now - claimed.delivery.created_at
     timed = claimed.delivery.message.kind is MessageKind.PAGE and not claimed.update

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from engine.core.model import MessageKind
 from engine.ports import Envelope, Mention
 from integrations.channels.foreign import one_line
-from integrations.channels.wording import Line, when
+from integrations.channels.wording import Line, late_by, when
 
 ABOUT = {MessageKind.QUESTION: "still on it?", MessageKind.NOTICE: "for information"}
 
@@ -30,5 +32,13 @@ def _mention(envelope: Envelope, one: Mention) -> Line:
         when=when(envelope, incident.opened_at),
         what=f"{incident.priority} {one_line(incident.title, 120)}",
         state=incident.ref,
-        note=ABOUT.get(one.message.kind, ""),
+        note=", ".join(about(one)),
     )
+
+
+def about(one: Mention) -> Iterator[str]:
+    """What there is to say of it, beside that it wants an answer."""
+    if one.message.kind in ABOUT:
+        yield ABOUT[one.message.kind]
+    if one.late_by:
+        yield late_by(one.late_by)

@@ -139,7 +139,6 @@ class WebhookChannel:
 
 def render(envelope: Envelope, *, address: str | None) -> str:
     """The JSON; `address` is the person's, where it is not the URL itself. Texts are cut and cleaned, not escaped."""
-    late = envelope.late_by
     body = Body(
         id=envelope.id,
         kind=envelope.message.kind,
@@ -149,7 +148,7 @@ def render(envelope: Envelope, *, address: str | None) -> str:
         expected=expected(envelope),
         next_step=envelope.next_step,
         repeated=envelope.repeated,
-        late_by_seconds=late.total_seconds() if late else None,
+        late_by_seconds=_seconds(envelope.late_by),
         url=incident_url(envelope),
         to=Reader(contact=envelope.message.contact, name=envelope.recipient, address=address, time_zone=envelope.zone),
         message=MessagePart.model_validate(envelope.message),
@@ -173,10 +172,15 @@ def _bundle(envelope: Envelope) -> BundlePart:
             service=one.incident.service,
             page=one.message.page,
             respond_by=one.message.respond_by,
+            late_by_seconds=_seconds(one.late_by),
         )
         for one in envelope.bundle[:SHOWN_MENTIONS]
     )
     return BundlePart(count=len(envelope.bundle), shown=shown)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return span.total_seconds() if span else None
 
 
 def _text(envelope: Envelope) -> str:

@@ -122,6 +122,7 @@ class MentionPart(Part):
     service: Words
     page: str | None
     respond_by: datetime | None
+    late_by_seconds: float | None
 
 
 class BundlePart(Part):

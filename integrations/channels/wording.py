@@ -74,7 +74,13 @@ def marks(envelope: Envelope) -> tuple[str, ...]:
     if not envelope.late_by:
         return repeated
     due = when(envelope, envelope.now - envelope.late_by)
-    return (*repeated, f"This is {late_by(envelope.late_by)}: it was due at {due}.")
+    return (*repeated, late_note(envelope, envelope.late_by, due))
+
+
+def late_note(envelope: Envelope, span: timedelta, due: str) -> str:
+    """`due`: the time as the channel writes it."""
+    which = "The one of these that has waited longest" if envelope.bundle else "This"
+    return f"{which} is {late_by(span)}: it was due at {due}."
 
 
 def place(message: Message) -> str:

@@ -22,7 +22,7 @@ from slack_sdk.models.blocks import (
 
 from engine.core.model import Alert, AlertStatus, Incident, Priority
 from engine.ports import Envelope, Rung, Tried
-from integrations.channels.wording import REPEATED, alert_count, late_by, place, worst_first
+from integrations.channels.wording import REPEATED, alert_count, late_note, place, worst_first
 from integrations.channels.wording import person as name_of
 from integrations.slack.buttons import buttons
 from integrations.slack.standing import phase, standing
@@ -193,7 +193,5 @@ def _footnotes(envelope: Envelope) -> list[str]:
     if envelope.repeated:
         lines.append(REPEATED)
     if envelope.late_by:
-        lines.append(
-            f"This is {late_by(envelope.late_by)}: it was due at {when(envelope, envelope.now - envelope.late_by)}."
-        )
+        lines.append(late_note(envelope, envelope.late_by, when(envelope, envelope.now - envelope.late_by)))
     return lines

@@ -9,7 +9,7 @@ from slack_sdk.models.blocks import ButtonElement
 
 from engine.core.model import MessageKind
 from engine.ports import Envelope, Mention
-from integrations.channels.together import ABOUT, bundle_title
+from integrations.channels.together import about, bundle_title
 from integrations.slack.buttons import acknowledge_button
 from integrations.slack.text import plain, when
 
@@ -26,9 +26,9 @@ def bundle_list(envelope: Envelope) -> list[str]:
 
 def _line(envelope: Envelope, one: Mention) -> str:
     incident = one.incident
-    about = f", {ABOUT[one.message.kind]}" if one.message.kind in ABOUT else ""
+    said = ", ".join((incident.ref, *about(one)))
     title = plain(incident.title, 90) or "without a title"
-    return f"• {when(envelope, incident.opened_at)} *{incident.priority}* {title} ({incident.ref}{about})"
+    return f"• {when(envelope, incident.opened_at)} *{incident.priority}* {title} ({said})"
 
 
 def bundle_buttons(envelope: Envelope) -> list[ButtonElement]:

@@ -12,6 +12,7 @@ from engine.clock import VirtualClock
 from engine.core.commands import Acknowledge
 from engine.core.model import MessageKind, MessageState
 from engine.core.timeline import Kind
+from engine.ports import Envelope
 from engine.services.claiming import LEASE, claim
 from tests.services.accounts import Account, check_all, check_arrivals, check_nothing_waits, names_in, read_accounts
 from tests.services.engines import Engine, Fate, Wire, alert, person, start_engine
@@ -174,6 +175,35 @@ async def test_a_message_that_was_sent_with_others_is_not_overwritten_with_one_o
     await night.engine.command(last.bundle[1].incident.ref, Acknowledge(), LEAD)
     await night.engine.settle()
     assert [one.message.kind for one in night.wire.updated[updated:]] == [MessageKind.CARD]
+
+
+async def test_what_was_tried_with_others_and_went_out_alone_is_brought_up_to_date(night: Night) -> None:
+    await night.storm(BURST + 2, "P1")
+    night.wire.fates["slack"].append(Fate.ARRIVES_UNANSWERED)
+    await night.later(WINDOW)
+    first, other = (one.incident.ref for one in next(one for one in night.wire.arrived if one.bundle).bundle)
+    await night.engine.command(other, Acknowledge(), LEAD)
+    await night.later(WINDOW)
+    assert night.messages("slack") == [*([1] * BURST), 2, 1]
+    night.wire.updated.clear()
+    await night.engine.command(first, Acknowledge(), LEAD)
+    await night.engine.settle()
+    assert {one.message.kind for one in night.wire.updated} == {MessageKind.CARD, MessageKind.PAGE}
+    assert await night.engine.sender.next_attempt() is None
+
+
+async def test_what_is_late_is_called_so_in_company_of_what_is_not(night: Night) -> None:
+    await night.storm(BURST + 2, "P1")
+    night.clock.advance(timedelta(seconds=70))
+    await night.storm(1, "P0", name="Outage")
+    mixed = next(one for one in night.wire.arrived if one.message.channel == "slack" and _late(one))
+    assert mixed.incident.priority == "P0"
+    assert {(one.incident.priority, one.late_by is None) for one in mixed.bundle} == {("P0", True), ("P1", False)}
+    assert mixed.late_by == max(one.late_by for one in mixed.bundle if one.late_by)
+
+
+def _late(envelope: Envelope) -> bool:
+    return any(one.late_by for one in envelope.bundle)
 
 
 async def test_five_thousand_problems_never_become_five_thousand_messages(night: Night) -> None:

@@ -77,4 +77,4 @@ def covered(envelope: Envelope) -> Iterator[Envelope]:
     if not envelope.bundle:
         yield envelope
     for one in envelope.bundle:
-        yield replace(envelope, id=one.id, incident=one.incident, message=one.message, bundle=())
+        yield replace(envelope, id=one.id, incident=one.incident, message=one.message, late_by=one.late_by, bundle=())
