@@ -343,9 +343,11 @@ class Audit:
             self._complain("unmarked repeat", arrival.at, f"{arrival.delivery} to {arrival.contact}")
 
     def _receipts(self, seen: Counter[str]) -> None:
-        """What counts as sent did arrive."""
+        """What counts as sent did arrive: by its own name, or by that which the provider has confirmed, for one that
+        goes out alone in the end may bear the name of others with which it was tried before."""
         for line in (*self.by_kind["page.sent"], *self.by_kind["notice.sent"]):
-            if not seen[f"{line.incident}/{line.data['delivery']}"]:
+            confirmed = str(line.data["reference"]).partition("/")[2]
+            if not seen[f"{line.incident}/{line.data['delivery']}"] and not seen[confirmed]:
                 self._complain("sent but never there", line.at, f"{dict(line.data)}")
 
     # --- how it ended ---
