@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Until
+from engine.core.model import Delivery, Incident, Message, MessageKind, MessageState, Priority, Until
 from engine.db.bulk import Change, insert_rows, update_rows
 from engine.db.rows import read_delivery
 from engine.db.tables import outbox, revisions
@@ -59,20 +59,28 @@ WISH = update(outbox).where(
 )
 NOW: BindParameter[Any] = bindparam("now")
 MOST: BindParameter[Any] = bindparam("most")
-FRESH = select(outbox).where(PENDING, outbox.c.next_at <= NOW).order_by(outbox.c.priority, outbox.c.next_at)
+
+
+def _by_priority(*where: ColumnElement[bool]) -> tuple[Select[Any], ...]:
+    """What is due, the most urgent first, with a query for each priority: the index leads each of them to its rows,
+    where one for all would walk through everything that is held for later."""
+    ranks = [outbox.c.priority == literal_column(str(priority.rank)) for priority in Priority]
+    due = select(outbox).where(PENDING, outbox.c.next_at <= NOW, *where).order_by(outbox.c.next_at)
+    return tuple(due.where(rank) for rank in ranks)
+
+
+FRESH = _by_priority()
 LAPSED = (
     select(outbox)
     .where(outbox.c.claimed_until.is_not(None), outbox.c.claimed_until <= NOW)
-    .order_by(outbox.c.claimed_until)
+    .order_by(outbox.c.claimed_until),
 )
 WISHED = (
     select(outbox)
     .where(outbox.c.update_at.is_not(None), outbox.c.update_at <= NOW, outbox.c.claimed_until.is_(None))
-    .order_by(outbox.c.update_at)
+    .order_by(outbox.c.update_at),
 )
-OVERDUE = (
-    select(outbox).where(PENDING, outbox.c.next_at <= NOW, outbox.c.deadline_at <= NOW).order_by(outbox.c.deadline_at)
-)
+OVERDUE = _by_priority(outbox.c.deadline_at <= NOW)
 """In a flood of what is more urgent its own deadline takes a message to the front: tried, or sent another way."""
 ELSEWHERE = and_(
     outbox.c.channel.not_in(bindparam("full", expanding=True)),
@@ -80,17 +88,21 @@ ELSEWHERE = and_(
 )
 
 
-def _picks(*where: ColumnElement[bool], queries: Sequence[Select[Any]]) -> CompoundSelect[Any]:
+def _picks(*where: ColumnElement[bool], kinds: Sequence[Sequence[Select[Any]]]) -> CompoundSelect[Any]:
     """All that can be sent now in one statement, with the newest revision: each costs more than the rows that it finds.
     Every part takes its own locks, for those of a union can't be taken."""
     newest = select(func.max(revisions.c.id)).scalar_subquery().label("newest_revision")
-    parts = [query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery() for query in queries]
-    return union_all(*(select(*part.c, newest) for part in parts))
+    parts = []
+    for queries in kinds:
+        own = [query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery() for query in queries]
+        found = union_all(*map(select, own)).limit(MOST).subquery()
+        parts.append(select(*found.c, newest))
+    return union_all(*parts)
 
 
 USUAL, PRESSED = (FRESH, LAPSED, WISHED), (OVERDUE, FRESH, LAPSED, WISHED)
-PICK, PICK_PRESSED = _picks(queries=USUAL), _picks(queries=PRESSED)
-PICK_ELSEWHERE = _picks(ELSEWHERE, queries=PRESSED)
+PICK, PICK_PRESSED = _picks(kinds=USUAL), _picks(kinds=PRESSED)
+PICK_ELSEWHERE = _picks(ELSEWHERE, kinds=PRESSED)
 LANE = (
     select(outbox)
     .where(
