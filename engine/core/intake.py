@@ -34,12 +34,14 @@ class AlertAction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
-    """An alert with its place: the service it belongs to and the key of the incident that it is part of."""
+    """An alert with its place: the service it belongs to, the key of the incident that it is part of, how urgent it
+    is by itself."""
 
     alert: Alert
     service: str
     key: str
     actor: Actor
+    found: Classification
 
 
 def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = None) -> Placed:
@@ -48,7 +50,8 @@ def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = Non
     service = route.service if route else alert.service or fallback or config.default_service
     labels = [f"{name}={alert.labels.get(name, '')}" for name in route.group_by] if route else []
     group = ",".join(labels) or alert.group or alert.fingerprint
-    return Placed(alert=alert, service=service, key=_fit(f"{service}/{group}"), actor=actor)
+    found = classify(config.classification, alert)
+    return Placed(alert=alert, service=service, key=_fit(f"{service}/{group}"), actor=actor, found=found)
 
 
 def _fit(key: str) -> str:
@@ -107,14 +110,13 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
     return draft.decision(f"{incident.ref} is open.")
 
 
-def most_urgent(config: Config, arrivals: Sequence[Placed]) -> tuple[Placed, Classification]:
-    """The most urgent alert and its classification; of equals one that pages, the one to be answered soonest, then the
-    first."""
-    found = [(placed, classify(config.classification, placed.alert)) for placed in arrivals]
-    return min(found, key=lambda one: _urgency(one[1]))
+def most_urgent(arrivals: Sequence[Placed]) -> Placed:
+    """Of equals one that pages, the one to be answered soonest, then the first."""
+    return min(arrivals, key=_urgency) if len(arrivals) > 1 else arrivals[0]
 
 
-def _urgency(found: Classification) -> tuple[int, bool, timedelta]:
+def _urgency(placed: Placed) -> tuple[int, bool, timedelta]:
+    found = placed.found
     return found.priority.rank, not found.page, found.respond_within or timedelta.max
 
 
@@ -184,7 +186,8 @@ def _raise_if_worse(draft: Draft, firing: Sequence[Placed]) -> None:
     """A person's lower judgement stands against more alerts of a priority that the person had seen."""
     if not firing:
         return
-    placed, found = most_urgent(draft.case.config, firing)
+    placed = most_urgent(firing)
+    found = placed.found
     before = draft.incident.classification
     if found.priority.above(draft.incident.priority) and found.priority.above(before.priority):
         reason = f"an alert is {found.priority} now: {found.reason}"

@@ -29,6 +29,9 @@ BATCH_ALERTS = 400
 """Alerts in one transaction; more would keep the first in the queue waiting for the last."""
 WAITING_ALERTS = 20_000
 """Beyond this the sender is asked to come again: memory stays bounded, nothing is promised that is not durable."""
+AT_ONCE = 50
+"""So many alerts are placed and classified as they come, while the database writes what came before; more would keep
+others from being read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,12 +45,18 @@ class Outcome:
 
 @dataclass(kw_only=True, slots=True)
 class Submission:
-    """One webhook's alerts, waiting for their transaction."""
+    """One webhook's alerts, waiting for their transaction. `placed`: by the configuration of this number."""
 
     alerts: Sequence[Alert]
     actor: Actor
     fallback: str | None
     done: asyncio.Future[list[Outcome]]
+    placed: Sequence[Placed] = ()
+    revision: int | None = None
+
+    def place(self, revision: Revision) -> None:
+        self.placed = [place(revision.config, alert, self.actor, self.fallback) for alert in self.alerts]
+        self.revision = revision.id
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,6 +82,9 @@ class Intake:
         submission = Submission(
             alerts=alerts, actor=actor, fallback=fallback, done=asyncio.get_running_loop().create_future()
         )
+        seen = self._context.revisions.seen
+        if seen is not None and len(alerts) <= AT_ONCE:
+            submission.place(seen)
         self._waiting.append(submission)
         self._count += len(alerts)
         if self._writer is None or self._writer.done():
@@ -136,20 +148,21 @@ def accept(connection: Connection, context: Context, batch: Sequence[Submission]
     """The transaction: everything that the batch comes to. That somebody has applied a newer configuration shows in the
     same statement that looks the alerts up."""
     revision = context.revisions.seen or context.revisions.current(connection)
-    groups = _place_all(batch, revision)
+    groups = _arrivals(batch, revision)
     if _look_up(connection, chain.from_iterable(groups)) != revision.id:
         revision = context.revisions.current(connection)
-        groups = _place_all(batch, revision)
+        groups = _arrivals(batch, revision)
         _look_up(connection, chain.from_iterable(groups))
     Rounds(connection=connection, context=context, revision=revision, now=now).run(list(chain.from_iterable(groups)))
     return [[arrival.outcome for arrival in group if arrival.outcome] for group in groups]
 
 
-def _place_all(batch: Iterable[Submission], revision: Revision) -> list[list[Arrival]]:
-    return [
-        [Arrival(placed=place(revision.config, alert, one.actor, one.fallback)) for alert in one.alerts]
-        for one in batch
-    ]
+def _arrivals(batch: Iterable[Submission], revision: Revision) -> list[list[Arrival]]:
+    """Anew for each try of the transaction; placed anew where the configuration is another by now."""
+    for one in batch:
+        if one.revision != revision.id:
+            one.place(revision)
+    return [[Arrival(placed=placed) for placed in one.placed] for one in batch]
 
 
 def _look_up(connection: Connection, arrivals: Iterable[Arrival]) -> int | None:
@@ -237,8 +250,8 @@ class Rounds:
     def _open_one(self, number: int, group: Sequence[Arrival], previous: int | None) -> None:
         config = self.revision.config
         placed = [arrival.placed for arrival in group]
-        worst, found = most_urgent(config, placed)
-        alert = worst.alert
+        worst = most_urgent(placed)
+        alert, found = worst.alert, worst.found
         text = f"{alert.title} | {alert.summary}"
         playbook, why = playbook_for(self.context.playbooks, config, worst.service, found.priority, alert.labels, text)
         opening = Opening(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from engine.core.classify import classify
 from engine.core.commands import Command
 from engine.core.draft import Case, Decision
 from engine.core.intake import Placed
@@ -150,7 +151,8 @@ def cleared(fingerprint: str = "f1") -> Alert:
 
 
 def placed(one: Alert, key: str = "checkout/g") -> Placed:
-    return Placed(alert=one, service="checkout", key=key, actor=MONITOR)
+    found = classify(CONFIG.classification, one)
+    return Placed(alert=one, service="checkout", key=key, actor=MONITOR, found=found)
 
 
 def classification(priority: Priority | str, **changes: Any) -> Classification:

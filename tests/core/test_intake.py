@@ -77,11 +77,11 @@ def test_long_keys_stay_apart_and_fit_an_index() -> None:
 
 def test_an_incident_opens_classified_paged_and_with_its_card_in_one_decision() -> None:
     arrivals = [placed(alert("f1", severity="warning")), placed(alert("f2", title="System down"))]
-    urgent, found = most_urgent(CONFIG, arrivals)
+    urgent = most_urgent(arrivals)
     opening = Opening(
         number=7, revision=3, reachable=REACHABLE, now=NOON, previous=5, playbook="p0", playbook_reason="r"
     )
-    decision = open_incident(CONFIG, arrivals, opening, found)
+    decision = open_incident(CONFIG, arrivals, opening, urgent.found)
     one = decision.incident
     assert (urgent.alert.fingerprint, one.priority, one.state, one.previous) == ("f2", "P0", State.DETECTION, 5)
     assert kinds(decision) == [
@@ -112,7 +112,7 @@ def test_the_most_urgent_alert_is_the_one_that_pages_and_is_to_be_answered_soone
     labels: list[dict[str, str]], winner: int
 ) -> None:
     arrivals = [placed(alert(f"f{number}", **own)) for number, own in enumerate(labels)]
-    assert most_urgent(CONFIG, arrivals)[0] is arrivals[winner]
+    assert most_urgent(arrivals) is arrivals[winner]
 
 
 def outcomes(known: dict[str, AlertStatus], *alerts: Any) -> list[str]:

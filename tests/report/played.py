@@ -64,10 +64,13 @@ class Played:
         self.now = OPENED
         self.events: tuple[RecordedEvent, ...] = ()
         self.fired: frozenset[str] = frozenset()
-        placed = Placed(alert=FIRING, service="payments", key="payments/checkout", actor=SOURCE)
-        opening = Opening(number=42, revision=1, reachable=frozenset(CHANNELS), now=OPENED)
         classified = Classification(priority=priority, rule="system-down", reason="it is down")
+        placed = self._placed(FIRING, classified)
+        opening = Opening(number=42, revision=1, reachable=frozenset(CHANNELS), now=OPENED)
         self.incident: Incident = self._write(open_incident(self.config, [placed], opening, classified))
+
+    def _placed(self, alert: Alert, found: Classification) -> Placed:
+        return Placed(alert=alert, service="payments", key="payments/checkout", actor=SOURCE, found=found)
 
     def wait_until(self, minute: float) -> Played:
         """Lets every timer fire that falls due on the way."""
@@ -93,7 +96,7 @@ class Played:
     def clear(self) -> Played:
         """The alert has cleared, its source says."""
         cleared = replace(FIRING, status=AlertStatus.RESOLVED)
-        placed = Placed(alert=cleared, service="payments", key="payments/checkout", actor=SOURCE)
+        placed = self._placed(cleared, self.incident.classification)
         taken = take(self._case(), {"a1": AlertStatus.FIRING}, [placed], self.now)
         self.incident = self._write(taken.decision)
         return self
