@@ -26,6 +26,8 @@ LEAVES = {
     "close": ("incident.closed",),
 }
 """The line that each command leaves on the timeline."""
+ALERT_LEAVES = ("alert.joined", "alert.resolved", "priority.changed")
+"""One of these, whatever an alert of an active incident comes to; a mere repeat leaves none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +101,7 @@ class Walk:
         case = self._place(heard)
         if case is None:
             self._open(heard)
-        elif heard.durable or self._left(case.ref, heard.at, "alert.joined", "alert.resolved"):
+        elif heard.durable or self._left(case.ref, heard.at, *ALERT_LEAVES):
             case.hear(heard.at, heard.fingerprint, found, firing=heard.firing)
             if heard.durable and heard.incident not in (case.ref, None):
                 self._complain("placed wrongly", heard.at, case.ref, f"{heard.fingerprint} went to {heard.incident}")
