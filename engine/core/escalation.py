@@ -34,11 +34,12 @@ def plan(case: Case, now: datetime) -> tuple[Timer, ...]:
 def _wanted(case: Case) -> Iterator[Timer]:
     incident = case.incident
     if incident.state.active:
+        ladder = case.ladder
         yield from _lease(case)
-        yield from _queue(case)
-        yield from _response(case)
-        yield from _exhausted(case)
-        for place, step in enumerate(case.ladder.steps):
+        yield from _queue(case, ladder)
+        yield from _response(case, ladder)
+        yield from _exhausted(case, ladder)
+        for place, step in enumerate(ladder.steps):
             level = case.config.levels[step.level]
             yield from _page(case, step, level, first=place == 0)
             if place and step.respond_within:
@@ -106,12 +107,12 @@ def _held(incident: Incident, due: datetime) -> datetime:
     return max(due, incident.hold_until or due)
 
 
-def _response(case: Case) -> Iterator[Timer]:
+def _response(case: Case, ladder: Ladder) -> Iterator[Timer]:
     """The first answer is due, whether or not anybody is to be paged for want of it."""
-    incident, steps = case.incident, case.ladder.steps
+    incident, steps = case.incident, ladder.steps
     if incident.acknowledged_at is None:
         number = case.config.levels[steps[0].level].number if steps else 1
-        yield _answer(incident, number, response_due(incident, case.ladder, case.config.business_hours))
+        yield _answer(incident, number, response_due(incident, ladder, case.config.business_hours))
 
 
 def _own_response(case: Case, step: Step, level: Level, within: timedelta) -> Iterator[Timer]:
@@ -122,14 +123,13 @@ def _own_response(case: Case, step: Step, level: Level, within: timedelta) -> It
         yield _answer(incident, level.number, paged + within)
 
 
-def _exhausted(case: Case) -> Iterator[Timer]:
+def _exhausted(case: Case, ladder: Ladder) -> Iterator[Timer]:
     """The last level has had its time and nobody has answered: nothing else would ever happen. It is a notice to the
     queue, which releases before this one know how to fire."""
-    incident, steps = case.incident, case.ladder.steps
-    within = case.ladder.respond_within
+    incident, steps, within = case.incident, ladder.steps, ladder.respond_within
     if incident.acknowledged_at is not None or silent(case) or not steps or not isinstance(within, timedelta):
         return
-    due = response_due(incident, case.ladder, case.config.business_hours)
+    due = response_due(incident, ladder, case.config.business_hours)
     for place, step in enumerate(steps):
         number = case.config.levels[step.level].number
         due = max(due, _held(incident, page_due(incident, step, number, first=place == 0)))
@@ -156,12 +156,12 @@ def _lease(case: Case) -> Iterator[Timer]:
     yield Timer(key=key, kind=TimerKind.LEASE_ANSWER, due_at=due, reason="without an answer level 1 is paged again")
 
 
-def _queue(case: Case) -> Iterator[Timer]:
+def _queue(case: Case, ladder: Ladder) -> Iterator[Timer]:
     incident = case.incident
     if not silent(case) or incident.acknowledged_at is not None:
         return
     due, reason = incident.cycle_started_at, "the operations queue is told; nobody is paged"
-    if case.ladder.hours is Hours.BUSINESS:
+    if ladder.hours is Hours.BUSINESS:
         due, reason = next_opening(case.config.business_hours, due), "the operations queue is told in business hours"
     yield Timer(key=f"queue:c{incident.cycle}", kind=TimerKind.QUEUE, due_at=due, reason=reason)
 

@@ -36,7 +36,9 @@ def fire_due(case: Case, due: Iterable[Timer], now: datetime, why_late: str = ""
 def start(draft: Draft, why: str) -> tuple[Timer, ...]:
     """Fires at once what begins a cycle, in the same decision: level 1, or the queue. Returns the whole plan, what has
     been fired included."""
-    case = replace(draft.case, incident=draft.incident, fired=draft.case.fired | draft.fired.keys())
+    case = draft.case
+    if draft.incident is not case.incident or draft.fired:
+        case = replace(case, incident=draft.incident, fired=case.fired | draft.fired.keys())
     levels = numbers(draft)[:1]
     planned = plan(case, draft.now)
     for timer in planned:

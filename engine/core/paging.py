@@ -53,11 +53,11 @@ def page_level(draft: Draft, number: int, reason: str, *, seats: Sequence[Seat] 
 def _page_any(draft: Draft, found: tuple[Step, Level, bool], seats: Sequence[Seat], reason: str) -> bool:
     """The given seats, else the other one. False when the level can't be reached."""
     step, level, first = found
-    spare = [seat for seat in Seat if seat not in seats]
-    instead = f"{reason}; {_unreachable(draft, level, seats)}"
-    paged = page_seats(draft, step, level, seats, reason, first=first) or (
-        bool(spare) and page_seats(draft, step, level, spare, instead, first=first)
-    )
+    paged = page_seats(draft, step, level, seats, reason, first=first)
+    spare = [] if paged else [seat for seat in Seat if seat not in seats]
+    if spare:
+        instead = f"{reason}; {_unreachable(draft, level, seats)}"
+        paged = page_seats(draft, step, level, spare, instead, first=first)
     if paged:
         draft.change(level=max(draft.incident.level, level.number))
     return paged

@@ -88,7 +88,7 @@ def choose(
 
 def hastened(classification: Classification, playbook: Playbook | None) -> Classification:
     """The classification with the playbook's response target, where that is the earlier one."""
-    if playbook is None:
+    if playbook is None or playbook.respond_within is None:
         return classification
     return replace(classification, respond_within=tightened(playbook.respond_within, classification))
 

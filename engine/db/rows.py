@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row
@@ -32,10 +33,11 @@ from engine.core.model import (
 from engine.core.timeline import format_time
 
 INCIDENT_FIELDS = tuple(field.name for field in fields(Incident))
+INCIDENT_VALUES = attrgetter(*INCIDENT_FIELDS)
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
-    row = {name: getattr(incident, name) for name in INCIDENT_FIELDS}
+    row = dict(zip(INCIDENT_FIELDS, INCIDENT_VALUES(incident), strict=True))
     row["classification"] = classification_json(incident.classification)
     row["level_caps"] = caps_json(incident.level_caps)
     row["priority"], row["state"] = incident.priority.value, incident.state.value
@@ -44,7 +46,8 @@ def incident_row(incident: Incident) -> dict[str, Any]:
 
 def changed_columns(before: Incident, after: Incident) -> dict[str, Any]:
     """Only what differs, as the columns take it."""
-    changed = {name: value for name in INCIDENT_FIELDS if (value := getattr(after, name)) != getattr(before, name)}
+    pairs = zip(INCIDENT_FIELDS, INCIDENT_VALUES(before), INCIDENT_VALUES(after), strict=True)
+    changed = {name: value for name, old, value in pairs if value != old}
     if "classification" in changed:
         changed["classification"] = classification_json(after.classification)
     if "level_caps" in changed:
@@ -80,7 +83,7 @@ def read_classification(data: Mapping[str, Any]) -> Classification:
 
 
 def read_incident(row: Row[Any]) -> Incident:
-    values = {name: getattr(row, name) for name in INCIDENT_FIELDS}
+    values = dict(zip(INCIDENT_FIELDS, INCIDENT_VALUES(row), strict=True))
     values["classification"] = read_classification(values["classification"])
     values["level_caps"] = {int(level): datetime.fromisoformat(due) for level, due in values["level_caps"].items()}
     values["priority"], values["state"] = Priority(values["priority"]), State(values["state"])

@@ -24,6 +24,8 @@ BREATH = 0.01
 """Seconds between two rounds at least: what is queued meanwhile shares the next one's transaction."""
 STORM = 150
 """More alerts and timers a second than these are a storm."""
+STORM_BREATH = 0.04
+"""Seconds between two rounds of a storm at least: most messages are only told to wait, each round costs a COMMIT."""
 STORM_RATE = 100
 """Messages a second during a storm. Slack takes one a second for each of its channels."""
 WINDOW = 0.5
@@ -43,7 +45,7 @@ class Pace:
         if now - self._since >= WINDOW:
             self._storm = work - self._work > STORM * (now - self._since)
             self._since, self._work = now, work
-        return max(BREATH, sent / STORM_RATE) if self._storm else BREATH
+        return max(STORM_BREATH, sent / STORM_RATE) if self._storm else BREATH
 
 
 class Dispatcher:

@@ -22,6 +22,8 @@ from engine.services.parcels import TIMED
 
 Group = tuple[Claimed, ...]
 """Messages that go out as one."""
+TOGETHER = 16
+"""Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 SPREAD = 4
 """Cards beyond the pace of their channel are looked at again this many paces apart: most will find its turn free."""
 
@@ -67,6 +69,7 @@ class Choosing:
             self._bundle(way, own)
         for way, own in cards.items():
             self._pace(way, own)
+        self.singles = sorted(self.singles, key=lambda one: (one.update, *urgency(one)))[:TOGETHER]
         return self
 
     def _is_out(self, one: Claimed) -> bool:

@@ -23,8 +23,8 @@ from engine.services.parcels import Parcel, event_of, why_unwanted
 LEASE = timedelta(seconds=4)
 """How long after a crash another engine takes a message over: a page is to be 5 s late at most. One that is being sent
 has its lease prolonged."""
-TOGETHER = 16
-"""Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
+LOOKED_AT = 64
+"""Messages that are looked at in one transaction. In a storm most of them are only told to wait for their turn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,7 @@ def take(
     connection: Connection, context: Context, who: str, now: datetime, room: Room, traffic: Traffic
 ) -> Taken | None:
     """Takes messages of channels that have room. None where there is nothing to send."""
-    picked = outbox.pick(connection, now, TOGETHER, room)
+    picked = outbox.pick(connection, now, LOOKED_AT, room)
     if picked.revision is None:
         return None
     revision = context.revisions.newest(connection, picked.revision)

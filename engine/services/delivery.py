@@ -19,8 +19,8 @@ from engine.core.policy import Bundling
 from engine.db import outbox
 from engine.db.outbox import Claimed, Fence, Room
 from engine.ports import Channel, Receipt, Traceable
-from engine.services.choosing import Group
-from engine.services.claiming import LEASE, TOGETHER, Taken, check, claim, put_together, set_aside, take
+from engine.services.choosing import TOGETHER, Group
+from engine.services.claiming import LEASE, Taken, check, claim, put_together, set_aside, take
 from engine.services.context import Channels, Context
 from engine.services.detours import detour
 from engine.services.lanes import EVERYBODY, Traffic, Way, way_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.scheduler.dispatch import BREATH, STORM, STORM_RATE, WINDOW, Pace
+from engine.scheduler.dispatch import BREATH, STORM, STORM_BREATH, STORM_RATE, WINDOW, Pace
 
 SENT = 16
 
@@ -32,6 +32,7 @@ def test_a_storm_is_noticed_and_over_within_two_windows() -> None:
     assert pace.rest(SENT, 2 * WINDOW, work=STORM) == BREATH
 
 
-def test_a_round_of_a_single_message_rests_as_long_as_it_is_worth() -> None:
+@pytest.mark.parametrize(("sent", "rest"), [(1, STORM_BREATH), (6, 6 / STORM_RATE)])
+def test_a_round_rests_as_long_as_its_messages_are_worth_and_as_its_commit_is(sent: int, rest: float) -> None:
     pace = Pace(0.0, work=0)
-    assert pace.rest(2, WINDOW, work=STORM) == pytest.approx(2 / STORM_RATE)
+    assert pace.rest(sent, WINDOW, work=STORM) == pytest.approx(rest)
