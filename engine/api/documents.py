@@ -32,7 +32,7 @@ REFUSALS: dict[int, tuple[str, str, str]] = {
     503: (
         "The database can't take it now; come again after Retry-After seconds",
         "overloaded",
-        "The database can't be reached: TimeoutError. Nothing was stored; try again.",
+        "The database can't be reached: TimeoutError. It counts as not stored; send it again.",
     ),
 }
 

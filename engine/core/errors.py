@@ -60,7 +60,9 @@ class Unauthorized(TocsinError):
 
 
 class Overloaded(TocsinError):
-    """The database can't take it now. Nothing was stored; `retry_after` is in seconds."""
+    """The database can't take it now. Nothing was stored, unless it was the answer to a COMMIT that was lost: whoever
+    tries again has to be recognised, as alerts are by their fingerprints, commands by their idempotency keys and
+    the state that they find, results of sending by their claims. `retry_after` is in seconds."""
 
     def __init__(self, sentence: str, retry_after: int = 5) -> None:
         super().__init__(sentence)
