@@ -99,7 +99,9 @@ def refuse(error: TocsinError) -> Response:
             return problem(401, "unauthorized", _sentence(error), headers=CHALLENGE)
         case Overloaded():
             headers = {"Retry-After": str(error.retry_after)}
-            return problem(503, "overloaded", f"{_sentence(error)} It counts as not stored; send it again.", headers=headers)
+            return problem(
+                503, "overloaded", f"{_sentence(error)} It counts as not stored; send it again.", headers=headers
+            )
         case SettingsError():
             headers = {"Retry-After": "60"}
             return problem(503, "misconfigured", f"Tocsin is set up wrongly: {error}.", headers=headers)

@@ -126,13 +126,12 @@ MATES = (
     .order_by(outbox.c.priority, outbox.c.id)
     .with_for_update(skip_locked=True)
 )
-HOLD = update(outbox).where(outbox.c.id.in_(IDS), PENDING)
+MAYBE_SENT = or_(outbox.c.maybe_sent, outbox.c.state == literal_column("'claimed'"))
 TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
-TAKE_NEW = TAKE_SENT.values(
-    state=MessageState.CLAIMED.value,
-    attempts=outbox.c.attempts + 1,
-    maybe_sent=or_(outbox.c.maybe_sent, outbox.c.state == literal_column("'claimed'")),
-)
+TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1, maybe_sent=MAYBE_SENT)
+# The claim of somebody who died ends here, or it would lead to the same message again and again.
+POSTPONE = TAKE_SENT.values(claimed_by=None, claimed_until=None)
+HOLD = POSTPONE.values(state=MessageState.PENDING.value, maybe_sent=MAYBE_SENT)
 PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
 OURS = (
     select(outbox.c.id, outbox.c.attempts, outbox.c.state)
@@ -309,7 +308,8 @@ def take(connection: Connection, messages: Collection[Claimed], who: str, until:
 
 
 def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
-    """Messages that wait for the turn of their lane, each until its time."""
+    """Messages of this transaction's `pick` that wait for the turn of their lane or for their provider, each until its
+    time."""
     by_time: dict[datetime, list[int]] = {}
     for number, at in until.items():
         by_time.setdefault(at, []).append(number)
@@ -318,9 +318,9 @@ def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
 
 
 def postpone(connection: Connection, until: Mapping[int, datetime]) -> None:
-    """Updates that can't be sent before."""
+    """Updates of this transaction's `pick` that can't be sent before."""
     for number, at in until.items():
-        connection.execute(TAKE_SENT, {"ids": [number], "update_at": at})
+        connection.execute(POSTPONE, {"ids": [number], "update_at": at})
 
 
 def prolong(connection: Connection, ids: Collection[int], who: str, until: datetime) -> None:

@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.clock import VirtualClock
-from engine.core.breaker import FAILURES, Standing
+from engine.core.breaker import FAILURES, Breaker, Standing
 from engine.core.errors import DeliveryError, Limited
-from engine.core.model import MessageState
+from engine.core.model import MessageKind, MessageState
 from engine.core.timeline import Kind
 from engine.ports import Envelope
+from engine.services.claiming import LEASE, claim
 from tests.services.accounts import Account, check_all, check_nothing_waits, read_accounts
 from tests.services.engines import Engine, Fate, Wire, alert, start_engine
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+OUT = Breaker(failures=FAILURES, failing_since=NIGHT, out_since=NIGHT, probe_at=NIGHT + timedelta(seconds=15))
 
 
 class Outage:
@@ -180,3 +182,34 @@ async def test_a_flood_of_p3_leaves_room_for_a_p0_and_none_of_it_is_lost(outage:
     assert reached == {one.incident.ref for one in accounts}
     late = [one for one in outage.wire.arrived if one.message.deadline_at and one.now > one.message.deadline_at]
     assert late == []
+
+
+@pytest.mark.parametrize("update", [False, True], ids=["a page", "an update"])
+async def test_what_a_dead_engine_was_sending_waits_for_the_provider_and_not_in_a_loop(
+    outage: Outage, *, update: bool
+) -> None:
+    """The provider is out by the time at which the claim ends."""
+    if update:
+        await outage.fire("Claimed")
+        await outage.engine.accept(alert("Claimed", "web-2", priority="P0"))
+    else:
+        await outage.engine.accept(alert("Claimed", priority="P0"))
+    context, now = outage.engine.context, outage.clock.now()
+    await context.database.write(lambda c: claim(c, context, "the dead engine", now))
+    outage.lasts("slack", "email", "phone")
+    outage.engine.sender._traffic.breakers._known |= dict.fromkeys(("slack", "email", "phone"), OUT)  # noqa: SLF001 - as after five failures
+    outage.clock.advance(LEASE)
+    rounds = 0
+    while await outage.engine.sender.run_once():
+        rounds += 1
+        await outage.engine.sender.settled()
+        assert rounds < 20
+    outage.wire.heal()
+    outage.wire.lacking = set()
+    await outage.later(timedelta(minutes=3))
+    for account in await outage.accounts():
+        check_nothing_waits(account)
+    again = [one for one in outage.wire.arrived if one.repeated]
+    assert {one.message.channel for one in again if one.message.kind is MessageKind.PAGE} == (
+        set() if update else {"email", "phone", "slack"}
+    )
