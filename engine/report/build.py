@@ -9,6 +9,7 @@ from engine.report import model
 from engine.report.alerts import alerts
 from engine.report.details import Teller
 from engine.report.facts import Facts, Related, Relation
+from engine.report.late import late
 from engine.report.levels import levels
 from engine.report.measures import acknowledged_at, measures, restored_at
 from engine.report.pages import other_messages, pages
@@ -60,6 +61,7 @@ def build(facts: Facts) -> model.Report:
         measures=measured,
         targets=due,
         levels=levels(facts, paged),
+        late=late(facts, names),
         pages=paged,
         messages=other_messages(facts),
         classification=_classified(facts, names),

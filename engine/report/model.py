@@ -157,6 +157,17 @@ class LevelPaged(Part):
     reason: Text
 
 
+class Late(Part):
+    """Something that came later than it was due. `line`: its number on the timeline."""
+
+    what: Text
+    due_at: Moment
+    at: Moment
+    late_s: float
+    reason: Text
+    line: int
+
+
 class Attempt(Part):
     """One way to reach one person, and what came of it. `receipt` is the provider's proof."""
 
@@ -334,6 +345,7 @@ class Report(Part):
     measures: Measures
     targets: tuple[Target, ...]
     levels: tuple[LevelPaged, ...]
+    late: tuple[Late, ...] = ()
     pages: tuple[Page, ...]
     messages: tuple[OtherMessage, ...]
     classification: Classified

@@ -8,6 +8,7 @@ from engine.report.layout import Block, Cell, Column, Section, Table, Tone, cell
 from engine.report.model import (
     Attempt,
     Cause,
+    Late,
     LevelOutcome,
     LevelPaged,
     Measured,
@@ -61,6 +62,7 @@ def performance(report: Report, stamps: Stamps) -> tuple[Section, ...]:
     return (
         Section(title="Times and targets", anchor="times", blocks=_times(report, stamps)),
         Section(title="Escalation", anchor="escalation", blocks=(_levels(report.levels, stamps),)),
+        Section(title="Lateness", anchor="lateness", blocks=(_late(report.late, stamps),)),
         Section(title="Who was paged", anchor="pages", blocks=_pages(report, stamps)),
     )
 
@@ -167,6 +169,29 @@ def _level(level: LevelPaged, stamps: Stamps) -> tuple[Cell, ...]:
         LEVEL_OUTCOMES[level.outcome],
         level.reason,
     )
+
+
+def _late(late: tuple[Late, ...], stamps: Stamps) -> Block:
+    columns = (
+        Column(title="What", share=2.6),
+        Column(title="Due", share=1.5),
+        Column(title="Came", share=1.5),
+        Column(title="Late by"),
+        Column(title="Why", share=3.4),
+        Column(title="Line", share=0.6),
+    )
+    rows = tuple(
+        row(
+            one.what,
+            stamps.full(one.due_at),
+            stamps.full(one.at),
+            cell(span(one.late_s), Tone.BAD),
+            one.reason,
+            one.line,
+        )
+        for one in late
+    )
+    return table_or("Nothing came more than a minute late.", Table(columns=columns, rows=rows))
 
 
 def _pages(report: Report, stamps: Stamps) -> tuple[Block, ...]:

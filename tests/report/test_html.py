@@ -79,7 +79,7 @@ def test_outer_links_tell_the_other_side_nothing() -> None:
 def test_links_within_the_report_lead_somewhere() -> None:
     page = to_html(build(FACTS)).decode()
     inner = [link["href"] or "" for link in read(page.encode()).links if (link["href"] or "").startswith("#")]
-    assert len(inner) == 11
+    assert len(inner) == 12
     assert all(f'<h2 id="{anchor[1:]}">' in page for anchor in inner)
 
 

@@ -197,6 +197,11 @@ async def test_what_fell_due_while_the_engine_was_down_is_paged_once_at_the_high
     assert sum(line["kind"] == "level.superseded" for line in lines) == superseded
     late = [line for line in lines if line["kind"] == "page.decided" and "late by" in line["reason"]]
     assert len(late) == len(paged)
+    report = (await stage.http.get("/api/v1/incidents/INC-1/report", params={"format": "json"})).json()
+    assert all("late by" in one["reason"] for one in report["late"])
+    assert len(report["late"]) == sum(
+        line["kind"] in ("level.superseded", "level.escalated", "response.breached") for line in lines
+    )
 
 
 async def test_a_clock_in_another_zone_does_not_move_a_deadline(open_stage: OpenStage) -> None:
