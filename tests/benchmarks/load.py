@@ -21,24 +21,27 @@ from urllib.parse import urlsplit
 ENOUGH = 1 << 16
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
+NEW = ("opened", "joined")
 GIVE_UP = 15.0
 """Seconds without any answer after which a run is over."""
 
 BODY = """{"version":"4","groupKey":"{}/{severity=\\"critical\\"}:{alertname=\\"CheckoutDown\\",run=\\"%(name)s\\"}",\
 "truncatedAlerts":0,"status":"firing","receiver":"tocsin","groupLabels":{"alertname":"CheckoutDown"},\
 "commonLabels":{"alertname":"CheckoutDown","severity":"critical"},"commonAnnotations":{},\
-"externalURL":"http://alertmanager.example:9093","alerts":[{"status":"firing","labels":{"alertname":"CheckoutDown",\
+"externalURL":"http://alertmanager.example:9093","alerts":[%(alerts)s]}"""
+ALERT = """{"status":"firing","labels":{"alertname":"CheckoutDown",\
 "cluster":"eu-1","instance":"%(name)s","job":"checkout","severity":"critical"},"annotations":{"description":\
 "Half of all payments have failed for five minutes.","runbook_url":"https://runbooks.example/checkout",\
 "summary":"Payments fail at the checkout"},"startsAt":"2026-11-21T03:10:00.123456789Z",\
 "endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prometheus.example:9090/graph?g0.expr=errors",\
-"fingerprint":"%(name)s"}]}"""
+"fingerprint":"%(name)s"}"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """What to send. `mark` begins each fingerprint, so that no two runs send the same; without a `rate` the loop is
-    closed. It ends after `alerts` or `seconds`, whichever comes first."""
+    closed. It ends after `alerts` requests or `seconds`, whichever comes first. `together`: alerts of one group in each
+    request."""
 
     url: str
     mark: str
@@ -46,6 +49,12 @@ class Order:
     seconds: float
     alerts: int = 1_000_000
     rate: float | None = None
+    together: int = 1
+
+    def names(self, number: int) -> list[str]:
+        """The fingerprints of one request's alerts."""
+        name = f"{self.mark}{number:07d}"
+        return [name] if self.together == 1 else [f"{name}-{place}" for place in range(self.together)]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,12 +72,12 @@ class Connection:
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=GIVE_UP)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.name = ""
+        self.names: list[str] = []
         self.left = 0.0
         self._answer = b""
 
-    def send(self, name: str, request: bytes, left: float) -> None:
-        self.name, self.left, self._answer = name, left, b""
+    def send(self, names: list[str], request: bytes, left: float) -> None:
+        self.names, self.left, self._answer = names, left, b""
         self.socket.sendall(request)
 
     def receive(self) -> bytes | None:
@@ -119,10 +128,10 @@ class Load:
 
     def _send(self, left: float) -> None:
         self._begun += 1
-        name = f"{self._order.mark}{self._begun:07d}"
-        body = BODY % {"name": name}
+        names = self._order.names(self._begun)
+        body = BODY % {"name": names[0], "alerts": ",".join(ALERT % {"name": name} for name in names)}
         request = f"{self._head}content-length: {len(body)}\r\n\r\n{body}".encode()
-        self._idle.popleft().send(name, request, left if self._order.rate else time.monotonic())
+        self._idle.popleft().send(names, request, left if self._order.rate else time.monotonic())
 
     def _receive(self, sent: Sent, coming: float | None) -> None:
         wait = GIVE_UP
@@ -140,11 +149,13 @@ class Load:
 
     def _note(self, sent: Sent, one: Connection, answer: bytes) -> None:
         status, body = answer[9:12].decode(), answer.partition(HEAD_END)[2]
-        alert = json.loads(body)["alerts"][0] if status == "202" else {}
-        if alert.get("action") == "opened":
-            sent.accepted.append((one.name, alert["incident"], one.left, time.monotonic()))
-        else:
-            self._refused[f"{status} {alert.get('action', '')}".strip()] += 1
+        alerts = json.loads(body)["alerts"] if status == "202" else [{} for _ in one.names]
+        now = time.monotonic()
+        for name, alert in zip(one.names, alerts, strict=True):
+            if alert.get("action") in NEW:
+                sent.accepted.append((name, alert["incident"], one.left, now))
+            else:
+                self._refused[f"{status} {alert.get('action', '')}".strip()] += 1
 
 
 def main() -> None:

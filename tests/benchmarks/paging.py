@@ -7,37 +7,59 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
 from engine.bootstrap import DEFAULT
+from engine.db.migrate import upgrade
 from tests.benchmarks.figures import Row, Run, times_ms
 from tests.benchmarks.load import Order
 from tests.benchmarks.programs import BOT_TOKEN, engine, sandbox, send
+from tests.databases import PostgresDatabases
+from tests.postgres import PostgresMissing, postgres_server
 
 BURST = "burst: 5"
 RATE = 100
 CONNECTIONS = 32
 WARM_UP = 3.0
+NOTE = (
+    "for each incident a direct message, to which the time counts, and a card in the team channel; bundling is off,"
+    " for it would make a few messages of them all"
+)
 PATIENCE = 20.0
 """Seconds after the last alert in which all pages have to be there."""
 
 
 def to_slack(runs: int, seconds: float) -> list[Row]:
-    return [
-        Row(
-            name=f"POST to page, {RATE} alerts/s",
-            unit="ms",
-            target="30, 99 %: 250",
-            runs=tuple(_run(seconds) for _ in range(runs)),
-            note="SQLite; for each incident a direct message, to which the time counts, and a card in the team channel;"
-            " bundling is off, for it would make a few messages of them all",
-        )
-    ]
+    """Each run on SQLite beside one on PostgreSQL, where a server answers or can be started."""
+    try:
+        with (
+            postgres_server() as server,
+            PostgresDatabases(server) as databases,
+            databases.template(upgrade) as template,
+        ):
+            pairs = [(_run(seconds, {}), _on_postgresql(databases, template, seconds)) for _ in range(runs)]
+    except PostgresMissing:
+        return [_row("SQLite", [_run(seconds, {}) for _ in range(runs)], NOTE)]
+    shares = [other.value / own.value for own, other in pairs]
+    own, other = zip(*pairs, strict=True)
+    note = f"{min(shares):.2f} to {max(shares):.2f} times SQLite beside it; the target is 2 times at most"
+    return [_row("SQLite", own, NOTE), _row("PostgreSQL", other, note)]
 
 
-def _run(seconds: float) -> Run:
+def _row(name: str, runs: Sequence[Run], note: str) -> Row:
+    target = "30, 99 %: 250" if name == "SQLite" else "2 x SQLite"
+    return Row(name=f"POST to page, {RATE} alerts/s, {name}", unit="ms", target=target, runs=tuple(runs), note=note)
+
+
+def _on_postgresql(databases: PostgresDatabases, template: str, seconds: float) -> Run:
+    with databases.copy(template) as url:
+        return _run(seconds, {"TOCSIN_DATABASE_URL": url})
+
+
+def _run(seconds: float, database: Mapping[str, str]) -> Run:
     with tempfile.TemporaryDirectory() as folder, sandbox() as addresses:
         unbundled = Path(folder) / "tocsin.yaml"
         unbundled.write_text(DEFAULT.read_text().replace(BURST, f"{BURST}00000"))
@@ -45,6 +67,7 @@ def _run(seconds: float) -> Run:
             "SLACK_BOT_TOKEN": BOT_TOKEN,
             "SLACK_API_URL": addresses["slack_api_url"],
             "TOCSIN_CONFIG": str(unbundled),
+            **database,
         }
         with engine(Path(folder), settings) as served:
             send(Order(url=served.webhook, mark="warm", connections=CONNECTIONS, seconds=WARM_UP, rate=RATE))
