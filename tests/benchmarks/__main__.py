@@ -17,11 +17,13 @@ from tests.benchmarks.figures import Row, machine, show
 from tests.benchmarks.history import of_history
 from tests.benchmarks.lateness import of_timers
 from tests.benchmarks.paging import to_slack
+from tests.benchmarks.storm import of_storm
 
 MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
     "sqlite": on_sqlite,
     "postgresql": on_postgresql,
     "paging": to_slack,
+    "storm": of_storm,
     "timers": of_timers,
     "claims": of_claims,
     "history": of_history,

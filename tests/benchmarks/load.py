@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 
 ENOUGH = 1 << 16
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+RETRY_AFTER = re.compile(rb"\r\nretry-after: (\d+)", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
-NEW = ("opened", "joined")
+TAKEN = ("opened", "joined", "repeated")
 GIVE_UP = 15.0
 """Seconds without any answer after which a run is over."""
 
@@ -30,7 +31,7 @@ BODY = """{"version":"4","groupKey":"{}/{severity=\\"critical\\"}:{alertname=\\"
 "commonLabels":{"alertname":"CheckoutDown","severity":"critical"},"commonAnnotations":{},\
 "externalURL":"http://alertmanager.example:9093","alerts":[%(alerts)s]}"""
 ALERT = """{"status":"firing","labels":{"alertname":"CheckoutDown",\
-"cluster":"eu-1","instance":"%(name)s","job":"checkout","severity":"critical"},"annotations":{"description":\
+"cluster":"eu-1","instance":"%(name)s","job":"checkout","severity":"critical"%(more)s},"annotations":{"description":\
 "Half of all payments have failed for five minutes.","runbook_url":"https://runbooks.example/checkout",\
 "summary":"Payments fail at the checkout"},"startsAt":"2026-11-21T03:10:00.123456789Z",\
 "endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prometheus.example:9090/graph?g0.expr=errors",\
@@ -41,7 +42,8 @@ ALERT = """{"status":"firing","labels":{"alertname":"CheckoutDown",\
 class Order:
     """What to send. `mark` begins each fingerprint, so that no two runs send the same; without a `rate` the loop is
     closed. It ends after `alerts` requests or `seconds`, whichever comes first. `together`: alerts of one group in each
-    request."""
+    request. `different`: after so many requests the first is sent again, as one that still fires. `patient`: what is
+    answered 503 is sent again after Retry-After seconds."""
 
     url: str
     mark: str
@@ -50,10 +52,13 @@ class Order:
     alerts: int = 1_000_000
     rate: float | None = None
     together: int = 1
+    different: int = 1_000_000
+    patient: bool = False
+    priority: str | None = None
 
     def names(self, number: int) -> list[str]:
         """The fingerprints of one request's alerts."""
-        name = f"{self.mark}{number:07d}"
+        name = f"{self.mark}{number % self.different:07d}"
         return [name] if self.together == 1 else [f"{name}-{place}" for place in range(self.together)]
 
 
@@ -101,6 +106,7 @@ class Load:
         self._idle = deque(self._connections)
         self._selector = selectors.DefaultSelector()
         self._refused = Counter[str]()
+        self._again: deque[tuple[float, list[str]]] = deque()
         self._begun = 0
 
     def run(self) -> Sent:
@@ -109,11 +115,15 @@ class Load:
         sent = Sent(started=time.monotonic())
         due = self._due(sent.started)
         coming: float | None = next(due, None)
-        while coming is not None or len(self._idle) < len(self._connections):
+        while coming is not None or self._again or len(self._idle) < len(self._connections):
+            while self._idle and self._again and self._again[0][0] <= time.monotonic():
+                self._post(self._again.popleft()[1], time.monotonic())
             while coming is not None and self._idle and coming <= time.monotonic():
-                self._send(coming)
+                self._begun += 1
+                self._post(self._order.names(self._begun), coming if self._order.rate else time.monotonic())
                 coming = next(due, None)
-            self._receive(sent, coming)
+            ahead = [at for at, _ in self._again] + ([] if coming is None else [coming])
+            self._receive(sent, min(ahead, default=None))
         sent.ended, sent.refused = time.monotonic(), dict(self._refused)
         return sent
 
@@ -126,12 +136,12 @@ class Load:
                 return
             yield at
 
-    def _send(self, left: float) -> None:
-        self._begun += 1
-        names = self._order.names(self._begun)
-        body = BODY % {"name": names[0], "alerts": ",".join(ALERT % {"name": name} for name in names)}
+    def _post(self, names: list[str], left: float) -> None:
+        more = f',"priority":"{self._order.priority}"' if self._order.priority else ""
+        alerts = ",".join(ALERT % {"name": name, "more": more} for name in names)
+        body = BODY % {"name": names[0], "alerts": alerts}
         request = f"{self._head}content-length: {len(body)}\r\n\r\n{body}".encode()
-        self._idle.popleft().send(names, request, left if self._order.rate else time.monotonic())
+        self._idle.popleft().send(names, request, left)
 
     def _receive(self, sent: Sent, coming: float | None) -> None:
         wait = GIVE_UP
@@ -149,10 +159,13 @@ class Load:
 
     def _note(self, sent: Sent, one: Connection, answer: bytes) -> None:
         status, body = answer[9:12].decode(), answer.partition(HEAD_END)[2]
+        if status == "503" and self._order.patient:
+            wait = RETRY_AFTER.search(answer)
+            self._again.append((time.monotonic() + float(wait[1] if wait else 1), one.names))
         alerts = json.loads(body)["alerts"] if status == "202" else [{} for _ in one.names]
         now = time.monotonic()
         for name, alert in zip(one.names, alerts, strict=True):
-            if alert.get("action") in NEW:
+            if alert.get("action") in TAKEN:
                 sent.accepted.append((name, alert["incident"], one.left, now))
             else:
                 self._refused[f"{status} {alert.get('action', '')}".strip()] += 1

@@ -74,7 +74,7 @@ def _run(seconds: float, database: Mapping[str, str]) -> Run:
             used = served.cpu_seconds
             sent = send(Order(url=served.webhook, mark="alert", connections=CONNECTIONS, seconds=seconds, rate=RATE))
             used = served.cpu_seconds - used
-            pages = _pages(addresses["record_url"], {incident for _, incident, _, _ in sent.accepted})
+            pages = pages_of(addresses["record_url"], {incident for _, incident, _, _ in sent.accepted})
     waits = [pages[incident] - left for _, incident, left, _ in sent.accepted if incident in pages]
     median, p99 = times_ms(waits)
     return Run(
@@ -87,7 +87,7 @@ def _run(seconds: float, database: Mapping[str, str]) -> Run:
     )
 
 
-def _pages(record_url: str, incidents: set[str]) -> dict[str, float]:
+def pages_of(record_url: str, incidents: set[str]) -> dict[str, float]:
     """When the first direct message of each incident was there, in monotonic seconds."""
     pages: dict[str, float] = {}
     until = time.monotonic() + PATIENCE
