@@ -49,6 +49,10 @@ class Channels:
             await channel.close()
 
 
+KEPT = 64
+"""Configurations that are kept read. An incident that was opened under an older one has it read again."""
+
+
 class Revisions:
     """Applied configurations, each read once: a revision never changes."""
 
@@ -73,18 +77,20 @@ class Revisions:
         return self.seen
 
     def get(self, connection: Connection, number: int) -> Revision:
-        if number not in self._known:
+        known = self._known.get(number)
+        if known is None:
             row = records.revision(connection, number)
             if row is None:
                 raise NotFound("revision_unknown", f"there is no configuration revision {number}")
-            self._known[number] = Revision(
+            known = Revision(
                 id=row.id,
                 applied_at=row.applied_at,
                 applied_by=row.applied_by,
                 digest=row.digest,
                 config=self._read(row.document),
             )
-        return self._known[number]
+            self._known = dict([*self._known.items(), (number, known)][-KEPT:])
+        return known
 
     def channels(self, revision: Revision) -> Channels:
         if revision.id not in self._channels:
