@@ -132,6 +132,13 @@ TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.
 # The claim of somebody who died ends here, or it would lead to the same message again and again.
 POSTPONE = TAKE_SENT.values(claimed_by=None, claimed_until=None)
 HOLD = POSTPONE.values(state=MessageState.PENDING.value, maybe_sent=MAYBE_SENT)
+DUE_NOW = update(outbox).where(
+    outbox.c.id.in_(
+        select(outbox.c.id)
+        .where(PENDING, outbox.c.next_at > NOW, outbox.c.channel.in_(bindparam("channels", expanding=True)))
+        .with_for_update(skip_locked=True)
+    )
+)
 PROLONG = update(outbox).where(outbox.c.id.in_(IDS), outbox.c.claimed_by == bindparam("who"))
 OURS = (
     select(outbox.c.id, outbox.c.attempts, outbox.c.state)
@@ -315,6 +322,11 @@ def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
         by_time.setdefault(at, []).append(number)
     for at, ids in by_time.items():
         connection.execute(HOLD, {"ids": ids, "next_at": at})
+
+
+def due_now(connection: Connection, channels: Collection[str], now: datetime) -> None:
+    """Whatever waits for these channels, as far as nobody is just claiming it."""
+    connection.execute(DUE_NOW, {"channels": list(channels), "now": now, "next_at": now})
 
 
 def postpone(connection: Connection, until: Mapping[int, datetime]) -> None:

@@ -29,16 +29,18 @@ class Breakers:
         if self[channel].out_since is not None:
             self._known[channel] = probing(self[channel], now)
 
-    def ended(self, channel: str, error: DeliveryError | None, now: datetime) -> None:
+    def ended(self, channel: str, error: DeliveryError | None, now: datetime) -> bool:
+        """Whether the provider is back by this."""
         before = self[channel]
         if error is None or not counts(error):
             self._known[channel] = succeeded()  # whoever refuses an address, or asks to slow down, is there
             if before.out_since is not None:
                 log.info("breaker.closed", channel=channel, out_since=before.out_since.isoformat())
-            return
+            return before.out_since is not None
         self._known[channel] = after = failed(before, str(error), now)
         if before.out_since is None and after.out_since is not None:
             log.warning("breaker.opened", channel=channel, failures=after.failures, error=after.error)
+        return False
 
     def out(self) -> Mapping[str, str]:
         """By channel, the words for how it is out."""

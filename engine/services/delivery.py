@@ -57,6 +57,8 @@ class Sender:
         self._sending: set[asyncio.Task[None]] = set()
         self._traffic = Traffic()
         self._pressed = False
+        self._back: set[str] = set()
+        """Channels that were out and are back, and whose messages still wait."""
         self._leases: dict[Fence, datetime] = {}
         """Of what is being sent and not on record yet: the claim, and when its lease ends."""
 
@@ -68,6 +70,7 @@ class Sender:
         """Claims what fits, starts sending it, and returns how many; 0 when there is nothing to send now."""
         now = self._context.clock.now()
         await self._prolong(now)
+        await self._welcome_back(now)
         if len(self._sending) >= IN_FLIGHT:
             await asyncio.wait(self._sending, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
             return 1
@@ -106,6 +109,13 @@ class Sender:
             numbers = {number for number, _, _ in ending}
             await self._context.database.write(lambda c: outbox.prolong(c, numbers, self._who, now + LEASE))
             self._leases |= {fence: now + LEASE for fence in ending if fence in self._leases}
+
+    async def _welcome_back(self, now: datetime) -> None:
+        """What waits for a provider that is back is due at once, not at its next try."""
+        back = frozenset(self._back)
+        if back:
+            await self._context.database.write(lambda c: outbox.due_now(c, back, now))
+            self._back -= back
 
     async def _claim(self, now: datetime) -> tuple[Taken | None, list[Parcel]]:
         """In one transaction; if that fails, with one more for each message: one that can't be put together delays
@@ -219,7 +229,8 @@ class Sender:
     def _learn(self, parcel: Parcel, error: DeliveryError | None) -> None:
         """What the try says about its provider."""
         now, way = self._context.clock.now(), way_of(parcel.message)
-        self._traffic.breakers.ended(way.channel, error, now)
+        if self._traffic.breakers.ended(way.channel, error, now):
+            self._back.add(way.channel)
         if error and error.limited:
             whose = way if error.limited is Limited.ADDRESS else Way(way.channel, EVERYBODY)
             self._traffic.lanes.slow_down(whose, error.retry_after or 0.0, now)

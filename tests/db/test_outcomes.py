@@ -71,9 +71,9 @@ async def test_results_of_two_claims_of_a_message_that_are_written_together_coun
 
     (number,) = shown
     lines = await database.read(lambda c: incidents.timeline(c, number))
-    sent = [line.data["delivery"] for line in lines if line.kind in (Kind.PAGE_SENT, Kind.NOTICE_SENT)]
+    sent = [str(line.data["delivery"]) for line in lines if line.kind in (Kind.PAGE_SENT, Kind.NOTICE_SENT)]
     first_sends = outcome is AGAIN  # where the first claim is what was sent, its line was written with its outcome
-    assert sorted(sent) == (sorted(numbers(both)) if first_sends else [])
+    assert sorted(sent) == (sorted(map(str, numbers(both))) if first_sends else [])
 
 
 def claim(connection: Connection) -> tuple[Claimed, ...]:

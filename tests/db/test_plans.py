@@ -42,6 +42,7 @@ CALLS: dict[str, Call] = {
     "claim messages where a channel is full": lambda c: outbox.pick(c, NIGHT, 16, Room(full=frozenset({"slack"}))),
     "claim messages under pressure": lambda c: outbox.pick(c, NIGHT, 16, Room(pressed=True)),
     "the next message": outbox.next_attempt,
+    "messages whose provider is back": lambda c: outbox.due_now(c, ["slack"], NIGHT),
     "how many messages wait": outbox.depth,
     "the oldest page": outbox.oldest_page,
     "a claim that is still ours": lambda c: outbox.ours(c, outbox.pick(c, NIGHT, 2).messages, "who"),

@@ -184,6 +184,24 @@ async def test_a_flood_of_p3_leaves_room_for_a_p0_and_none_of_it_is_lost(outage:
     assert late == []
 
 
+async def test_what_waits_for_a_provider_is_due_as_soon_as_one_message_has_found_it_back(outage: Outage) -> None:
+    """Otherwise each would wait for its own next try, half a minute later at worst."""
+    outage.wire.lacking = {"phone", "email"}
+    outage.lasts("slack")
+    for name in ("First", "Second", "Third"):
+        await outage.fire(name)
+    await outage.later(timedelta(seconds=50))
+    assert not outage.wire.pages()
+    outage.wire.fates.clear()
+    while not outage.wire.pages():
+        due = await outage.engine.sender.next_attempt()
+        assert due is not None
+        outage.clock.set(max(due, outage.clock.now()))
+        await outage.engine.sender.drain()
+    # The pages to one person may go in two messages, seconds apart; cards go one by one.
+    assert sum(one.message.kind is MessageKind.CARD for one in outage.wire.arrived) == 3
+
+
 @pytest.mark.parametrize("update", [False, True], ids=["a page", "an update"])
 async def test_what_a_dead_engine_was_sending_waits_for_the_provider_and_not_in_a_loop(
     outage: Outage, *, update: bool
