@@ -30,6 +30,7 @@ class Wire:
     cuts: int = 0
     _commits: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _carrying: set[asyncio.Task[None]] = field(default_factory=set)
 
     def fall(self) -> None:
         """The server is gone, and everybody's connection with it."""
@@ -40,17 +41,27 @@ class Wire:
     def heal(self) -> None:
         self.cut, self.down = None, False
 
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self.carry(reader, writer))
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+
+    async def end(self) -> None:
+        """Returns once nothing is carried any more."""
+        self.fall()
+        for task in self._carrying:
+            task.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client, to its end."""
-        if self.down:
-            writer.transport.abort()
-            return
-        there, back = await asyncio.open_connection(self.host, self.port)
-        ends = {writer, back}
-        self._open |= ends
-        line = _Line()
+        line, ends = _Line(), {writer}
         try:
-            await asyncio.gather(self._ask(line, reader, back), self._answer(line, there, writer))
+            if not self.down:
+                there, back = await asyncio.open_connection(self.host, self.port)
+                ends.add(back)
+                self._open |= ends
+                await asyncio.gather(self._ask(line, reader, back), self._answer(line, there, writer))
         except (_Cut, OSError):
             self.cuts += line.cut
         finally:
@@ -94,11 +105,10 @@ async def wire_to(url: str) -> AsyncIterator[tuple[Wire, str]]:
     """The wire, and the address of the same database behind it."""
     parts = urlsplit(url)
     wire = Wire(host=parts.hostname or "127.0.0.1", port=parts.port or 5432)
-    server = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
+    server = await asyncio.start_server(wire.connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
         yield wire, parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}").geturl()
     finally:
-        wire.fall()
         server.close()
-        await asyncio.sleep(0)
+        await wire.end()

@@ -22,8 +22,8 @@ from engine.db.tables import timers
 from integrations.sandbox.slack_faults import Failure
 from tests.crash.process import Machine, machine
 from tests.crash.test_sigkill import fire
+from tests.faults.proxy import wire_to
 from tests.real.test_alertmanager import free_port
-from tests.replicas.line import line_to
 
 LATE = timedelta(seconds=5)
 """What the next page may be late by when a replica dies, and when the database comes back."""
@@ -125,16 +125,16 @@ async def test_a_page_that_a_killed_replica_was_sending_is_taken_over_by_the_oth
 async def test_while_postgresql_is_away_senders_are_asked_to_come_again_and_no_page_is_lost(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    async with line_to(postgresql_url) as (line, url), machine(url, tmp_path) as engine:
+    async with wire_to(postgresql_url) as (wire, url), machine(url, tmp_path) as engine:
         engine.database_url = postgresql_url
         assert (await fire(engine)).status_code == 202
         await engine.around.slack.wait_until(lambda: len(engine.direct("ops-lead")) == 1)
         await response_due_in(engine, timedelta(seconds=OUTAGE / 2))
-        await line.cut()
+        wire.fall()
         refused = await fire(engine, "SearchDown")
         assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
         await sleep(OUTAGE)
-        await line.join()
+        wire.heal()
         back = utc_now()
         await engine.around.slack.wait_until(lambda: len(engine.direct("ops-senior")) == 1)
         assert utc_now() - back <= LATE
