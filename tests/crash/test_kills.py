@@ -21,7 +21,7 @@ from tests.crash.verdict import Copy, Hearing, Record, judge
 from tests.crash.world import Fresh, Ground, ground, preload
 from tests.databases import PostgresDatabases, sqlite_template
 
-BUDGET = 12.0
+BUDGET = 8.0
 """Seconds for the kills on each database; those that do not fit are left to the command."""
 RECEIPTS = Point(place="before COMMIT of insert timeline_event, update incident, update outbox", occurrence=1)
 """Messages have arrived and nothing of it is on record."""

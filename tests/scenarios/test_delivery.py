@@ -63,17 +63,17 @@ async def test_a_page_that_was_accepted_but_never_answered_is_found_and_not_repe
 
 
 async def test_a_card_that_was_accepted_but_never_answered_is_found_by_the_name_of_its_channel(
-    documented_stage: Stage,
+    open_stage: OpenStage,
 ) -> None:
-    stage = documented_stage
-    stage.slack.fail(Failure.ACCEPTED_THEN_HANGING, times=1, channel="incidents")
-    await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert("CheckoutDown", priority="P0")]))
-    sending = asyncio.create_task(stage.settle())
-    await stage.slack.wait_until(lambda: stage.slack.hanging > 0)
-    await asyncio.wait_for(sending, 15)
-    stage.slack.recover()
-    await stage.advance(seconds=90)
-    assert len(stage.slack.messages(channel="incidents")) == 1
+    async with open_stage(edit=lambda document: document["channels"]["slack"].update(timeout="1s")) as stage:
+        stage.slack.fail(Failure.ACCEPTED_THEN_HANGING, times=1, channel="incidents")
+        await stage.http.post(f"/webhooks/alertmanager/{KEY}", json=body([alert("CheckoutDown", priority="P0")]))
+        sending = asyncio.create_task(stage.settle())
+        await stage.slack.wait_until(lambda: stage.slack.hanging > 0)
+        await asyncio.wait_for(sending, 15)
+        stage.slack.recover()
+        await stage.advance(seconds=90)
+        assert len(stage.slack.messages(channel="incidents")) == 1
 
 
 async def test_a_page_whose_sender_died_after_sending_it_is_found_and_not_repeated(documented_stage: Stage) -> None:

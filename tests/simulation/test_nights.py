@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.runs import Run, RunNight, around
 
-HOURS = 12.0
+HOURS = 8.0
 
 
 def holds(run: Run) -> None:
