@@ -15,7 +15,7 @@ from engine.core.breaker import admits, next_probe
 from engine.core.bundle import Waiting, turn
 from engine.core.model import MessageKind, Priority
 from engine.core.policy import Bundling
-from engine.db import outbox
+from engine.db import picking
 from engine.db.outbox import Claimed
 from engine.services.lanes import SPACING, Traffic, Way, way_of
 from engine.services.parcels import TIMED
@@ -63,7 +63,7 @@ class Choosing:
             else:
                 waiting = cards if one.delivery.message.kind is MessageKind.CARD else lanes
                 waiting.setdefault(way, []).append(one)
-        mates = (tuple(outbox.mates(self._connection, name, self._now)) for name in names)
+        mates = (tuple(picking.mates(self._connection, name, self._now)) for name in names)
         self.groups += [group for group in mates if group]
         for way, own in lanes.items():
             self._bundle(way, own)
@@ -114,7 +114,7 @@ class Choosing:
             return  # one in a transaction, for alerts wait for its end; these are due again at once
         if found.bundle:
             self._bundled = True
-            fitting = outbox.lane(self._connection, way.channel, way.address, now)
+            fitting = picking.lane(self._connection, way.channel, way.address, now)
             self.groups.append(tuple(sorted(fitting, key=urgency)))
             return
         self.singles += waiting[: found.singles]

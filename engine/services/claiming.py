@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from engine.core.model import MessageState, incident_ref
 from engine.core.policy import Bundling
 from engine.core.timeline import Kind
-from engine.db import incidents, outbox
-from engine.db.outbox import ANY, Claimed, Room
+from engine.db import incidents, outbox, picking
+from engine.db.outbox import Claimed
+from engine.db.picking import ANY, Room
 from engine.services.bundles import bundled
 from engine.services.choosing import Choosing, Group
 from engine.services.context import Channels, Context
@@ -44,7 +45,7 @@ def take(
     connection: Connection, context: Context, who: str, now: datetime, room: Room, traffic: Traffic
 ) -> Taken | None:
     """Takes messages of channels that have room. None where there is nothing to send."""
-    picked = outbox.pick(connection, now, LOOKED_AT, room)
+    picked = picking.pick(connection, now, LOOKED_AT, room)
     if picked.revision is None:
         return None
     revision = context.revisions.newest(connection, picked.revision)

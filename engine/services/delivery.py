@@ -17,7 +17,8 @@ from engine.core.errors import DeliveryError, Limited, Overloaded, TocsinError
 from engine.core.model import incident_ref
 from engine.core.policy import Bundling
 from engine.db import outbox
-from engine.db.outbox import Claimed, Fence, Room
+from engine.db.outbox import Claimed, Fence
+from engine.db.picking import Room
 from engine.ports import Channel, Receipt, Traceable
 from engine.services.choosing import TOGETHER, Group
 from engine.services.claiming import LEASE, Taken, check, claim, put_together, set_aside, take

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from engine.db import outbox
+from engine.db import picking
 from engine.db.database import connect
-from engine.db.outbox import Room
+from engine.db.picking import Room
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 CALLS: dict[str, Callable[[Connection], object]] = {
-    "usual": lambda connection: outbox.pick(connection, NOW, 16),
-    "more than it can take": lambda connection: outbox.pick(connection, NOW, 16, Room(pressed=True)),
-    "a channel is full": lambda connection: outbox.pick(connection, NOW, 16, Room(full=frozenset({"slack"}))),
-    "a bundle": lambda connection: outbox.lane(connection, "slack", "U1", NOW),
-    "the same bundle again": lambda connection: outbox.mates(connection, "INC-1/2", NOW),
+    "usual": lambda connection: picking.pick(connection, NOW, 16),
+    "more than it can take": lambda connection: picking.pick(connection, NOW, 16, Room(pressed=True)),
+    "a channel is full": lambda connection: picking.pick(connection, NOW, 16, Room(full=frozenset({"slack"}))),
+    "a bundle": lambda connection: picking.lane(connection, "slack", "U1", NOW),
+    "the same bundle again": lambda connection: picking.mates(connection, "INC-1/2", NOW),
 }
 
 

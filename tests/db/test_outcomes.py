@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from engine.clock import VirtualClock
 from engine.core.timeline import Kind
-from engine.db import incidents, outbox
+from engine.db import incidents, outbox, picking
 from engine.db.outbox import Claimed, Fence
 from engine.db.tables import outbox as messages
 from engine.ports import Receipt
@@ -77,7 +77,7 @@ async def test_results_of_two_claims_of_a_message_that_are_written_together_coun
 
 
 def claim(connection: Connection) -> tuple[Claimed, ...]:
-    picked = outbox.pick(connection, NIGHT, 16).messages
+    picked = picking.pick(connection, NIGHT, 16).messages
     outbox.take(connection, picked, WHO, NIGHT + LEASE, None)
     return picked
 

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, event
 
 from engine.clock import VirtualClock
 from engine.core.model import State, Until
-from engine.db import incidents, outbox, placing, records, timers
+from engine.db import incidents, outbox, picking, placing, records, timers
 from engine.db.database import connect
-from engine.db.outbox import Room
+from engine.db.picking import Room
 from engine.db.placing import Wanted
 from tests.benchmarks.filling import Copies, fill
 from tests.services.engines import Wire, alert, engine_on
@@ -38,14 +38,14 @@ CALLS: dict[str, Call] = {
     ),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,
-    "claim messages": lambda c: outbox.pick(c, NIGHT, 16),
-    "claim messages where a channel is full": lambda c: outbox.pick(c, NIGHT, 16, Room(full=frozenset({"slack"}))),
-    "claim messages under pressure": lambda c: outbox.pick(c, NIGHT, 16, Room(pressed=True)),
+    "claim messages": lambda c: picking.pick(c, NIGHT, 16),
+    "claim messages where a channel is full": lambda c: picking.pick(c, NIGHT, 16, Room(full=frozenset({"slack"}))),
+    "claim messages under pressure": lambda c: picking.pick(c, NIGHT, 16, Room(pressed=True)),
     "the next message": outbox.next_attempt,
     "messages whose provider is back": lambda c: outbox.due_now(c, ["slack"], NIGHT),
     "how many messages wait": outbox.depth,
     "the oldest page": outbox.oldest_page,
-    "a claim that is still ours": lambda c: outbox.ours(c, outbox.pick(c, NIGHT, 2).messages, "who"),
+    "a claim that is still ours": lambda c: outbox.ours(c, picking.pick(c, NIGHT, 2).messages, "who"),
     "pages to be stopped": lambda c: outbox.stoppable(c, 1, [Until.ACKNOWLEDGED]),
     "wish for updates": lambda c: outbox.wish_updates(c, OPEN, NIGHT),
     "messages of incidents": lambda c: outbox.of(c, OPEN),
