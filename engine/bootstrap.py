@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import structlog
@@ -57,6 +58,7 @@ from integrations.heartbeat import Heartbeat
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
 from integrations.slack.app import build_app
 from integrations.slack.http import SlackHttp
+from integrations.slack.manifest import explained, manifest
 from integrations.slack.presses import Presses
 
 log = structlog.get_logger()
@@ -165,6 +167,12 @@ def lacks(config: Config, settings: Settings) -> Mapping[str, str]:
     """What each channel of a configuration that can't send lacks, with these settings."""
     resources = _resources(settings, SystemClock(), Sessions())
     return Channels(build_channels(config, resources)).missing
+
+
+def slack_manifest(settings: Settings) -> tuple[Mapping[str, Any], str]:
+    """The Slack app's manifest for these settings, and the same as YAML in which each scope is explained."""
+    app = manifest(settings.base_url)
+    return app, explained(app)
 
 
 def _resources(settings: Settings, clock: Clock, sessions: Sessions) -> Resources:

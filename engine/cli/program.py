@@ -18,6 +18,7 @@ from engine.cli import (
     records,
     rehearsing,
     serving,
+    slack,
     tokens,
 )
 from engine.cli.edge import Edge
@@ -77,4 +78,5 @@ app.command("webhooks")(integrations.webhooks)
 app.add_typer(incidents.app, name="incident")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
+app.add_typer(slack.app, name="slack")
 acting.add_to(incidents.app)

@@ -1,0 +1,107 @@
+"""The Slack app as Slack creates it from a manifest, with as few scopes as it needs.
+
+Its form: docs.slack.dev/reference/app-manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from engine.core.errors import SettingsError
+
+EVENTS = "/slack/events"
+NAME = "Tocsin"
+DESCRIPTION = "Incidents: who is paged, who has it, what comes next"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """`methods`: of Slack's Web API, what it is needed for. `required`: without it Slack can't be a channel at all."""
+
+    name: str
+    why: str
+    methods: tuple[str, ...]
+    required: bool = False
+
+
+SCOPES = (
+    Scope(
+        name="chat:write",
+        why="pages people directly, posts one card for each incident, brings both up to date",
+        methods=("chat.postMessage", "chat.update"),
+        required=True,
+    ),
+    Scope(
+        name="chat:write.public",
+        why="posts cards into public channels without being invited first",
+        methods=("chat.postMessage",),
+        required=True,
+    ),
+    Scope(
+        name="im:write",
+        why="finds the direct conversation in which to look for a page that Slack took without an answer",
+        methods=("conversations.open",),
+    ),
+    Scope(
+        name="im:history",
+        why="reads there the metadata of its own messages, so that a page that arrived is not repeated",
+        methods=("conversations.history",),
+    ),
+    Scope(
+        name="channels:read",
+        why="finds a team channel by its name, for the same with cards",
+        methods=("conversations.list",),
+    ),
+    Scope(
+        name="channels:history",
+        why="reads there the metadata of its own messages",
+        methods=("conversations.history",),
+    ),
+)
+
+
+def manifest(base_url: str) -> Mapping[str, Any]:
+    """Raises SettingsError where Slack could not reach this address: it wants https."""
+    if urlsplit(base_url).scheme != "https":
+        raise SettingsError(
+            f"Slack sends clicks to https addresses only, and TOCSIN_BASE_URL is {base_url}; "
+            "set it to the address at which Tocsin can be reached from outside, as https://tocsin.example.com"
+        )
+    return {
+        "_metadata": {"major_version": 1, "minor_version": 1},
+        "display_information": {"name": NAME, "description": DESCRIPTION},
+        "features": {"bot_user": {"display_name": NAME, "always_online": True}},
+        "oauth_config": {"scopes": {"bot": [scope.name for scope in SCOPES]}},
+        "settings": {
+            "interactivity": {"is_enabled": True, "request_url": base_url.rstrip("/") + EVENTS},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def explained(app: Mapping[str, Any]) -> str:
+    """As YAML, with a word to each scope. JSON is YAML, so each value is written as that."""
+    return "\n".join(_lines(app, 0)) + "\n"
+
+
+def _lines(part: Mapping[str, Any], depth: int) -> list[str]:
+    indent, found = "  " * depth, []
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            found += [f"{indent}{name}:", *_lines(value, depth + 1)]
+        elif isinstance(value, list):
+            found += [f"{indent}{name}:", *(f"{indent}  - {one}{_comment(one)}" for one in value)]
+        else:
+            found.append(f"{indent}{name}: {json.dumps(value)}")
+    return found
+
+
+def _comment(name: str) -> str:
+    scope = next(scope for scope in SCOPES if scope.name == name)
+    return f"  # {'needed' if scope.required else 'optional'}: {scope.why}"
