@@ -70,7 +70,9 @@ def _picks(*where: ColumnElement[bool], kinds: Sequence[Sequence[Select[Any]]]) 
     parts = []
     for queries in kinds:
         own = [query.where(*where).limit(MOST).with_for_update(skip_locked=True).subquery() for query in queries]
-        found = union_all(*map(select, own)).limit(MOST).subquery()
+        every = union_all(*map(select, own)).subquery()
+        first = select(every).order_by(every.c.deadline_at) if queries is OVERDUE else select(every)
+        found = first.limit(MOST).subquery()
         parts.append(select(*found.c, newest))
     return union_all(*parts)
 
