@@ -16,14 +16,16 @@ from engine.core.timeline import Kind
 class Case:
     """Everything a rule may know about one incident.
 
-    `reachable` names the channels that can send right now. `fired` holds the keys of timers that have done their work.
-    `firing` is how many of its alerts still fire.
+    `reachable` names the channels that can send right now. `fired` holds the keys of timers that have done their work,
+    `passed_over` those of levels in whose stead a higher one was paged, and when they were due. `firing` is how many of
+    its alerts still fire.
     """
 
     incident: Incident
     config: Config
     reachable: frozenset[str] = frozenset()
     fired: frozenset[str] = frozenset()
+    passed_over: Mapping[str, datetime] = field(default_factory=dict)
     firing: int = 0
     actions: tuple[ActionItem, ...] = ()
     steps: tuple[PlaybookStep, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from engine.core.classify import tightened
 from engine.core.draft import Case
@@ -21,6 +21,7 @@ LATE_AFTER = timedelta(minutes=1)
 """A timer this late was missed, not merely slow: a lower level that was missed too is not paged on its own."""
 
 
+UNKNOWN = datetime.min.replace(tzinfo=UTC)
 EXHAUSTED = "exhausted"
 NOBODY_LEFT = "nobody has answered and no level is left"
 
@@ -92,6 +93,8 @@ def _page(case: Case, step: Step, level: Level, *, first: bool) -> Iterator[Time
     if silent(case) or ended or _paged_for_more(case, key):
         return
     due = page_due(incident, step, level.number, first=first)
+    if due <= case.passed_over.get(key, UNKNOWN):  # a lowering may give it a time that is still to come
+        return
     reason = f"{incident.priority}: {level.title} is due {_counted(incident, step, due, first=first)}"
     if not first and _held(incident, due) > due:
         due, reason = _held(incident, due), f"{reason}; held: {incident.hold_reason}"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 
 from engine.core.draft import Case, Decision, Tickmark
 from engine.core.escalation import Changes, plan, reconcile
-from engine.core.model import Alert, Event, Incident, PlaybookStep, Timer, TimerState
+from engine.core.model import Alert, Event, Incident, PlaybookStep, Timer, TimerKind, TimerState
 from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
 from engine.db import incidents, outbox, records, timers
@@ -21,7 +21,7 @@ from engine.services.context import Channels, Context
 from engine.services.playbooks import read_document
 
 KnownTimers = Mapping[str, tuple[Timer, TimerState]]
-USED_UP = (TimerState.FIRED, TimerState.SUPERSEDED)
+PASSED = TimerState.SUPERSEDED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,8 @@ def gather(connection: Connection, context: Context, ids: Collection[int], chann
                 incident=incident,
                 config=context.revisions.get(connection, incident.revision).config,
                 reachable=reachable,
-                fired=frozenset(key for key, (_, state) in known[number].items() if state in USED_UP),
+                fired=frozenset(key for key, entry in known[number].items() if _has_done_its_work(*entry)),
+                passed_over={key: timer.due_at for key, (timer, state) in known[number].items() if state is PASSED},
                 firing=firing[number],
                 actions=actions[number],
                 steps=steps[number],
@@ -55,6 +56,11 @@ def gather(connection: Connection, context: Context, ids: Collection[int], chann
         )
         for number, incident in found.items()
     }
+
+
+def _has_done_its_work(timer: Timer, state: TimerState) -> bool:
+    """A level that was passed over has not: it may be given a time that is still to come."""
+    return state is TimerState.FIRED or (state is PASSED and timer.kind is not TimerKind.PAGE)
 
 
 def gather_one(connection: Connection, context: Context, number: int, channels: Channels) -> Gathered | None:

@@ -204,6 +204,33 @@ async def test_what_fell_due_while_the_engine_was_down_is_paged_once_at_the_high
     )
 
 
+@pytest.mark.parametrize(
+    ("lowered_at", "paged"),
+    [
+        (80, [(120, "eng-manager")]),
+        (None, []),
+    ],
+    ids=["lowered before that", "not lowered"],
+)
+async def test_a_level_that_was_passed_over_is_paged_where_a_lowering_gives_it_a_time_that_is_still_to_come(
+    documented_stage: Stage, lowered_at: float | None, paged: list[tuple[float, str]]
+) -> None:
+    """The engine was down from minute 3 to 75: executives were paged, and engineering in their stead was not."""
+    stage = documented_stage
+    await stage.fire(priority="P0")
+    await stage.to(minute=3)
+    await stage.sleep_through(minutes=72)
+    before = stage.pages("email")
+    assert before == [(0, "ops-lead"), (75, "cto")]
+    await stage.command("INC-1", "note", text="looking", by="ops-lead")
+    if lowered_at is not None:
+        await stage.to(minute=lowered_at)
+        await stage.command("INC-1", "reprioritize", priority="P1", reason="less than thought", by="ops-lead")
+    await stage.to(minute=300)
+    levels = ("eng-manager", "eng-lead", "cto")
+    assert [page for page in stage.pages("email")[len(before) :] if page[1] in levels] == paged
+
+
 async def test_a_clock_in_another_zone_does_not_move_a_deadline(open_stage: OpenStage) -> None:
     """The night on which Europe's clocks go back: an hour is an hour."""
     start = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
