@@ -17,11 +17,13 @@ from engine.core.policy import Bundling
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lane:
     """When messages went to one address on one channel lately, oldest first; when the last one with a P0 did, and the
-    last one that stood for several: in a storm nothing goes out one by one, until that has been over for a while."""
+    last one that stood for several: in a storm nothing goes out one by one, until that has been over for a while.
+    `holding`: until then some wait for their turn, and what comes later does not overtake them."""
 
     sent: tuple[datetime, ...] = ()
     urgent_at: datetime | None = None
     bundled_at: datetime | None = None
+    holding: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +62,8 @@ def turn(lane: Lane, waiting: Sequence[Waiting], now: datetime, rules: Bundling)
 
 def _room(lane: Lane, now: datetime, rules: Bundling) -> int:
     """How many may still go out one by one."""
+    if lane.holding and now < lane.holding:
+        return 0
     if lane.bundled_at and now - lane.bundled_at < rules.within:
         return 0
     return max(0, rules.burst - sum(now - at < rules.within for at in lane.sent))
@@ -85,3 +89,8 @@ def passed(lane: Lane, now: datetime, rules: Bundling, *, urgent: bool, bundle: 
         urgent_at=now if urgent else lane.urgent_at,
         bundled_at=now if bundle else lane.bundled_at,
     )
+
+
+def holds(lane: Lane, times: Sequence[datetime]) -> Lane:
+    """The lane with messages that wait until these times."""
+    return replace(lane, holding=max((*times, *([lane.holding] if lane.holding else ())), default=None))

@@ -120,6 +120,7 @@ class Choosing:
         self.singles += waiting[: found.singles]
         late = zip(waiting[found.singles :], found.holds, strict=True)
         self.holds |= {one.delivery.id: at for one, at in late}
+        lanes.holding(way, found.holds)
 
     def _pace(self, way: Way, cards: Sequence[Claimed]) -> None:
         """Cards can't share a message; where the provider has asked to slow down they go one by one."""

@@ -6,10 +6,11 @@ a replica holds is held in the database for all of them. So no message costs a s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from engine.core.bundle import Lane, passed
+from engine.core.bundle import Lane, holds, passed
 from engine.core.model import Message
 from engine.core.policy import Bundling
 from engine.services.breakers import Breakers
@@ -64,8 +65,13 @@ class Lanes:
         self._known[way] = passed(self[way], now, rules, urgent=urgent, bundle=bundle)
         if len(self._known) > MANY:
             oldest = now - max(rules.within, rules.every, rules.urgent_every)
-            self._known = {one: lane for one, lane in self._known.items() if lane.sent[-1] > oldest}
+            self._known = {one: lane for one, lane in self._known.items() if lane.sent and lane.sent[-1] > oldest}
             self._slowed = {one: at for one, at in self._slowed.items() if now < at + SLOWED}
+
+    def holding(self, way: Way, times: Sequence[datetime]) -> None:
+        """Messages for this way wait until then."""
+        if times:
+            self._known[way] = holds(self[way], times)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from engine.core.bundle import Lane, Turn, Waiting, passed, turn
+from engine.core.bundle import Lane, Turn, Waiting, holds, passed, turn
 from engine.core.headline import bundle_headline
 from engine.core.model import Message, MessageKind, Priority
 from engine.core.policy import Bundling
@@ -95,3 +95,13 @@ def test_the_first_line_is_made_for_a_lock_screen() -> None:
     assert bundle_headline(told, "UTC") == "P0 +37 more: Checkout down and others; respond by 12:05 UTC"
     assert bundle_headline(told[:2], "UTC").startswith("P0 +1 more: Checkout down and another;")
     assert bundle_headline(told, "UTC", repeated=True).startswith("(repeated) P0 +37 more")
+
+
+def test_what_comes_later_does_not_overtake_what_waits_for_its_turn() -> None:
+    """Each that went past would put the turn of the others off."""
+    later = NOON + timedelta(seconds=20)
+    lane = holds(Lane(), [later])
+    assert turn(lane, [Waiting(urgent=False)], NOON, RULES).bundle
+    sent = passed(lane, NOON, RULES, urgent=False)
+    assert turn(sent, [Waiting(urgent=False)], NOON + timedelta(seconds=10), RULES).singles == 0
+    assert turn(sent, [Waiting(urgent=False)], later, RULES).singles == 1

@@ -180,15 +180,18 @@ class Case:
     # --- time ---
 
     def pass_until(self, now: datetime) -> None:
-        """Everything that fell due before `now` was done when it was due; what falls on `now` itself as the record
-        says."""
+        """Everything that fell due before `now` was done when it was due; what falls on `now` itself, each by itself, as
+        the record says."""
         while (due := self._next()) is not None and due <= now:
             at = max(due, self.looked_from)
             names = self._due_by(at)
-            if at >= now and not any(self._is_on_record(name, now) for name in names):
+            if at >= now:
+                names = [name for name in names if self._is_on_record(name, now)]
+            if not names:
                 return
             self._fire(names, at)
-            self.settle(at)
+            if at < now:
+                self.settle(at)
 
     def wake(self, since: datetime, until: datetime) -> None:
         """What fell due while nobody looked is done at the end of that time."""
