@@ -180,8 +180,8 @@ class Case:
     # --- time ---
 
     def pass_until(self, now: datetime) -> None:
-        """Everything that fell due before `now` was done when it was due; what falls on `now` itself, each by itself, as
-        the record says."""
+        """Everything that fell due before `now` was done when it was due; of what falls on `now` itself, each as the
+        record says."""
         while (due := self._next()) is not None and due <= now:
             at = max(due, self.looked_from)
             names = self._due_by(at)
