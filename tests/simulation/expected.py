@@ -182,8 +182,9 @@ class Case:
     def pass_until(self, now: datetime) -> None:
         """Everything that fell due before `now` was done when it was due; of what falls on `now` itself, each as the
         record says."""
+        looked = self.looked_from
         while (due := self._next()) is not None and due <= now:
-            at = max(due, self.looked_from)
+            at = looked = max(due, looked)
             names = self._due_by(at)
             if at >= now:
                 names = [name for name in names if self._is_on_record(name, now)]
