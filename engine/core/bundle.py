@@ -94,3 +94,14 @@ def passed(lane: Lane, now: datetime, rules: Bundling, *, urgent: bool, bundle: 
 def holds(lane: Lane, times: Sequence[datetime]) -> Lane:
     """The lane with messages that wait until these times."""
     return replace(lane, holding=max((*times, *([lane.holding] if lane.holding else ())), default=None))
+
+
+def taken_back(lane: Lane, at: datetime) -> Lane:
+    """The lane without the message that went out then: it failed, so it has disturbed nobody. If it stood for several,
+    these stay together."""
+    place = lane.sent.index(at) if at in lane.sent else len(lane.sent)
+    return replace(
+        lane,
+        sent=lane.sent[:place] + lane.sent[place + 1 :],
+        urgent_at=None if lane.urgent_at == at else lane.urgent_at,
+    )

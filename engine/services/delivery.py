@@ -89,7 +89,7 @@ class Sender:
         if not why_spent:
             self._on_its_way(parcel, taken.rules, now)
         self._leases |= {one.fence: now + LEASE for one in parcel.claims}
-        task = asyncio.create_task(self._send(parcel, taken.channels, why_spent))
+        task = asyncio.create_task(self._send(parcel, taken.channels, why_spent, now))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
@@ -214,7 +214,7 @@ class Sender:
     async def next_attempt(self) -> datetime | None:
         return await self._context.database.read(outbox.next_attempt)
 
-    async def _send(self, parcel: Parcel, channels: Channels, why_spent: str) -> None:
+    async def _send(self, parcel: Parcel, channels: Channels, why_spent: str, began: datetime) -> None:
         channel = parcel.message.channel
         if why_spent:
             results = parcel.results(error=DeliveryError(why_spent))
@@ -222,16 +222,18 @@ class Sender:
             self._in_flight[channel] += 1
             results = await self._try(parcel, channels)
             self._in_flight[channel] -= 1
-            self._learn(parcel, results[0].error)
+            self._learn(parcel, results[0].error, began)
         self._results += results
         if self._recorder is None or self._recorder.done():
             self._recorder = asyncio.create_task(self._record())
 
-    def _learn(self, parcel: Parcel, error: DeliveryError | None) -> None:
-        """What the try says about its provider."""
+    def _learn(self, parcel: Parcel, error: DeliveryError | None, began: datetime) -> None:
+        """What the try says about its provider, and about how much its reader has got."""
         now, way = self._context.clock.now(), way_of(parcel.message)
         if self._traffic.breakers.ended(way.channel, error, now):
             self._back.add(way.channel)
+        if error and not error.ambiguous and not parcel.envelope.receipt:
+            self._traffic.lanes.failed(way, began)
         if error and error.limited:
             whose = way if error.limited is Limited.ADDRESS else Way(way.channel, EVERYBODY)
             self._traffic.lanes.slow_down(whose, error.retry_after or 0.0, now)

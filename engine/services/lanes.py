@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from engine.core.bundle import Lane, holds, passed
+from engine.core.bundle import Lane, holds, passed, taken_back
 from engine.core.model import Message
 from engine.core.policy import Bundling
 from engine.services.breakers import Breakers
@@ -67,6 +67,11 @@ class Lanes:
             oldest = now - max(rules.within, rules.every, rules.urgent_every)
             self._known = {one: lane for one, lane in self._known.items() if lane.sent and lane.sent[-1] > oldest}
             self._slowed = {one: at for one, at in self._slowed.items() if now < at + SLOWED}
+
+    def failed(self, way: Way, at: datetime) -> None:
+        """What was to go this way at that time has surely not arrived."""
+        if way in self._known:
+            self._known[way] = taken_back(self[way], at)
 
     def holding(self, way: Way, times: Sequence[datetime]) -> None:
         """Messages for this way wait until then."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from engine.core.bundle import Lane, Turn, Waiting, holds, passed, turn
+from engine.core.bundle import Lane, Turn, Waiting, holds, passed, taken_back, turn
 from engine.core.headline import bundle_headline
 from engine.core.model import Message, MessageKind, Priority
 from engine.core.policy import Bundling
@@ -105,3 +106,10 @@ def test_what_comes_later_does_not_overtake_what_waits_for_its_turn() -> None:
     sent = passed(lane, NOON, RULES, urgent=False)
     assert turn(sent, [Waiting(urgent=False)], NOON + timedelta(seconds=10), RULES).singles == 0
     assert turn(sent, [Waiting(urgent=False)], later, RULES).singles == 1
+
+
+def test_what_failed_has_disturbed_nobody_and_puts_nothing_off() -> None:
+    before = lane(0, 10)
+    tried = passed(before, at(20), RULES, urgent=True, bundle=True)
+    assert taken_back(tried, at(20)) == replace(before, bundled_at=at(20))
+    assert taken_back(before, at(20)) == before
