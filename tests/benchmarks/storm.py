@@ -63,10 +63,12 @@ def _run(length: float) -> tuple[Run, str]:
             before = _memory(served, "VmRSS")
             storm, urgent = _strike(served, length)
             pages = pages_of(addresses["record_url"], {incident for _, incident, _, _ in urgent.accepted})
-            quiet = _until_all_are_paged(folder)
+            quiet = max(0.0, _until_all_are_paged(folder) - storm.ended)
             memory = f"memory {before} MiB before, {_memory(served, 'VmHWM')} at most, {_memory(served, 'VmRSS')} after"
         with closing(sqlite3.connect(folder / "tocsin.db")) as connection:
-            return _figures(connection, storm, urgent, pages, f"{memory}; the last page {quiet:.0f} s after the storm")
+            return _figures(
+                connection, storm, urgent, pages, f"{memory}; the last page at most {quiet:.0f} s after the storm"
+            )
 
 
 def _strike(served: Engine, length: float) -> tuple[Sent, Sent]:
@@ -104,12 +106,12 @@ def _memory(served: Engine, which: str) -> int:
 
 
 def _until_all_are_paged(folder: Path) -> float:
-    """Seconds from now."""
-    began = time.monotonic()
+    """When that was, in monotonic seconds, which all processes of a machine share."""
+    until = time.monotonic() + PATIENCE
     with closing(sqlite3.connect(folder / "tocsin.db")) as connection:
-        while connection.execute(WAITING).fetchone()[0] and time.monotonic() - began < PATIENCE:
+        while connection.execute(WAITING).fetchone()[0] and time.monotonic() < until:
             time.sleep(0.2)
-    return time.monotonic() - began
+    return time.monotonic()
 
 
 def _figures(
