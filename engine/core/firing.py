@@ -132,14 +132,15 @@ def _fire_lease(draft: Draft, timer: Timer, late: str) -> None:
     reached = ask_owner(draft, owner, reason)
     if not reached:
         reason = f"{reason} No working channel to {draft.person(owner)}"
-    draft.record(Kind.LEASE_ASKED, TIMER, reason, owner=owner, reached=reached)
+    draft.record(Kind.LEASE_ASKED, TIMER, reason, owner=owner, reached=reached, due_at=format_time(timer.due_at))
 
 
 def _fire_lease_answer(draft: Draft, timer: Timer, late: str) -> None:
     incident = draft.incident
     owner = draft.person(incident.lease_owner)
     reason = _with(f"{owner} gave no sign of life after being asked", late)
-    draft.record(Kind.UNACKNOWLEDGED, TIMER, reason, owner=incident.lease_owner)
+    due = format_time(timer.due_at)
+    draft.record(Kind.UNACKNOWLEDGED, TIMER, reason, owner=incident.lease_owner, due_at=due)
     new_cycle(draft)
     start(draft, f"{reason}; level 1 again")
 
@@ -162,7 +163,8 @@ def new_cycle(draft: Draft) -> None:
 
 def _fire_queue(draft: Draft, timer: Timer, late: str) -> None:
     if timer.key.startswith(EXHAUSTED):
-        draft.record(Kind.EXHAUSTED, TIMER, _with(timer.reason, late), levels=numbers(draft))
+        due = format_time(timer.due_at)
+        draft.record(Kind.EXHAUSTED, TIMER, _with(timer.reason, late), levels=numbers(draft), due_at=due)
     tell_queue(draft, _with(timer.reason, late))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -54,7 +55,11 @@ TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
 TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1, maybe_sent=MAYBE_SENT)
 # The claim of somebody who died ends here, or it would lead to the same message again and again.
 POSTPONE = TAKE_SENT.values(claimed_by=None, claimed_until=None)
-HOLD = POSTPONE.values(state=MessageState.PENDING.value, maybe_sent=MAYBE_SENT)
+HOLD = POSTPONE.values(
+    state=MessageState.PENDING.value,
+    maybe_sent=MAYBE_SENT,
+    error=case((outbox.c.attempts == 0, bindparam("why")), else_=outbox.c.error),
+)
 DUE_NOW = update(outbox).where(
     outbox.c.id.in_(
         select(outbox.c.id)
@@ -82,6 +87,14 @@ BEING_SENT = (outbox.c.claimed_until.is_not(None), outbox.c.state == literal_col
 PAGES = outbox.c.kind == literal_column("'page'")
 OLDEST_PAGES = [select(func.min(outbox.c.created_at)).where(*which, PAGES) for which in ((PENDING,), BEING_SENT)]
 DEPTHS = [select(func.count(), func.min(outbox.c.created_at)).where(*which) for which in ((PENDING,), BEING_SENT)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """Until when a message waits that could go out, and for what."""
+
+    until: datetime
+    why: str
 
 
 Fence = tuple[int, int, str]
@@ -181,14 +194,14 @@ def take(connection: Connection, messages: Collection[Claimed], who: str, until:
         connection.execute(TAKE_SENT, {"ids": sent, **columns})
 
 
-def hold(connection: Connection, until: Mapping[int, datetime]) -> None:
-    """Messages of this transaction's `pick` that wait for the turn of their lane or for their provider, each until its
-    time."""
-    by_time: dict[datetime, list[int]] = {}
-    for number, at in until.items():
-        by_time.setdefault(at, []).append(number)
-    for at, ids in by_time.items():
-        connection.execute(HOLD, {"ids": ids, "next_at": at})
+def hold(connection: Connection, holds: Mapping[int, Hold]) -> None:
+    """Messages of this transaction's `pick` that wait for the turn of their lane or for their provider. Of one that has
+    not been tried yet the reason is kept, else it would not be known what made it late."""
+    alike: dict[Hold, list[int]] = {}
+    for number, one in holds.items():
+        alike.setdefault(one, []).append(number)
+    for one, ids in alike.items():
+        connection.execute(HOLD, {"ids": ids, "next_at": one.until, "why": one.why})
 
 
 def due_now(connection: Connection, channels: Collection[str], now: datetime) -> None:

@@ -191,7 +191,7 @@ def _late(late: tuple[Late, ...], stamps: Stamps) -> Block:
         )
         for one in late
     )
-    return table_or("Nothing came more than a minute late.", Table(columns=columns, rows=rows))
+    return table_or("No page, level or response came more than a minute late.", Table(columns=columns, rows=rows))
 
 
 def _pages(report: Report, stamps: Stamps) -> tuple[Block, ...]:

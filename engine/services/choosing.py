@@ -11,12 +11,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engine.core.breaker import admits, next_probe
+from engine.core.breaker import admits, next_probe, why_out
 from engine.core.bundle import Waiting, turn
 from engine.core.model import MessageKind, Priority
 from engine.core.policy import Bundling
 from engine.db import picking
-from engine.db.outbox import Claimed
+from engine.db.outbox import Claimed, Hold
 from engine.services.lanes import SPACING, Traffic, Way, way_of
 from engine.services.parcels import TIMED
 
@@ -26,6 +26,7 @@ TOGETHER = 16
 """Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 SPREAD = 4
 """Cards beyond the pace of their channel are looked at again this many paces apart: most will find its turn free."""
+ITS_TURN = "it waited for its turn behind what else was sent there"
 
 
 class Choosing:
@@ -40,7 +41,7 @@ class Choosing:
         self._bundled = False
         self.singles: list[Claimed] = []
         self.groups: list[Group] = []
-        self.holds: dict[int, datetime] = {}
+        self.holds: dict[int, Hold] = {}
         self.postponed: dict[int, datetime] = {}
         self.blocked: list[Claimed] = []
         self.spent: dict[int, str] = {}
@@ -50,7 +51,7 @@ class Choosing:
         lanes: dict[Way, list[Claimed]] = {}
         cards: dict[Way, list[Claimed]] = {}
         names: dict[str, None] = {}
-        for one in sorted(messages, key=urgency):
+        for one in sorted(messages, key=lambda one: (one.update, *urgency(one))):
             way = way_of(one.delivery.message)
             if self._is_out(one) or self._is_slowed(one, way):
                 continue
@@ -73,15 +74,16 @@ class Choosing:
         return self
 
     def _is_out(self, one: Claimed) -> bool:
-        """Its provider is, and another message is the probe; at its deadline it is tried all the same."""
+        """Its provider is, and another message is the probe; at its deadline it is tried all the same. An update is the
+        probe where nothing more urgent is looked at: else nobody would find out while only updates wait."""
         message, now = one.delivery.message, self._now
         breaker = self._traffic.breakers[message.channel]
         if breaker.out_since is None or (message.deadline_at and message.deadline_at <= now and not one.update):
             return False
-        if admits(breaker, now) and message.channel not in self._probed and not one.update:
+        if admits(breaker, now) and message.channel not in self._probed:
             self._probed.add(message.channel)
             return False
-        self._hold(one, next_probe(breaker, now))
+        self._hold(one, next_probe(breaker, now), f"{message.channel} {why_out(breaker)}")
         if message.kind is MessageKind.PAGE and not one.update:
             self.blocked.append(one)
         return True
@@ -91,20 +93,20 @@ class Choosing:
         until = self._traffic.lanes.slowed(way, self._now)
         if until is None or until <= self._now or one.update:
             return False
-        deadline = one.delivery.message.deadline_at
+        deadline, why = one.delivery.message.deadline_at, f"{way.channel} asks to wait until {until:%H:%M:%S} UTC"
         if deadline and deadline <= self._now:
-            self.spent[one.delivery.id] = f"{way.channel} asks to wait until {until:%H:%M:%S} UTC"
+            self.spent[one.delivery.id] = why
             self.singles.append(one)
         else:
-            self._hold(one, until)
+            self._hold(one, until, why)
         return True
 
-    def _hold(self, one: Claimed, until: datetime) -> None:
+    def _hold(self, one: Claimed, until: datetime, why: str) -> None:
         deadline = one.delivery.message.deadline_at
         if one.update:
             self.postponed[one.delivery.id] = until
         else:
-            self.holds[one.delivery.id] = min(until, deadline) if deadline else until
+            self.holds[one.delivery.id] = Hold(until=min(until, deadline) if deadline else until, why=why)
 
     def _bundle(self, way: Way, waiting: Sequence[Claimed]) -> None:
         lanes, now = self._traffic.lanes, self._now
@@ -119,7 +121,7 @@ class Choosing:
             return
         self.singles += waiting[: found.singles]
         late = zip(waiting[found.singles :], found.holds, strict=True)
-        self.holds |= {one.delivery.id: at for one, at in late}
+        self.holds |= {one.delivery.id: Hold(until=at, why=ITS_TURN) for one, at in late}
         lanes.holding(way, found.holds)
 
     def _pace(self, way: Way, cards: Sequence[Claimed]) -> None:
@@ -129,7 +131,7 @@ class Choosing:
             return
         self.singles += cards[:1]
         for place, one in enumerate(cards[1:]):
-            self._hold(one, self._now + SPACING * (1 + SPREAD * place))
+            self._hold(one, self._now + SPACING * (1 + SPREAD * place), ITS_TURN)
 
 
 def urgency(claimed: Claimed) -> tuple[bool, int, datetime, int]:

@@ -74,6 +74,8 @@ def _arrived(result: Result, receipt: Receipt) -> Event:
         reason = f"{message.channel} took it{together}" + (" (repeated)" if claimed.maybe_sent else "")
     kind = SENT_KIND.get(message.kind, Kind.NOTICE_SENT)
     facts: dict[str, object] = {"together": result.others + 1} if result.others else {}
+    if claimed.delivery.error and claimed.held:
+        facts["waited"] = claimed.delivery.error
     return event_of(
         kind, claimed, reason, reference=receipt.reference, repeated=claimed.maybe_sent and not result.found, **facts
     )

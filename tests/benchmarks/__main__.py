@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+
+import structlog
 
 from tests.benchmarks.acceptance import on_postgresql, on_sqlite
 from tests.benchmarks.claims import of_claims
@@ -34,6 +37,11 @@ QUICK_RUNS, QUICK_SECONDS = 1, 4.0
 
 def main() -> None:
     options = _options()
+    # What a measurement in this process logs would stand between its figures.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     runs, seconds = (QUICK_RUNS, QUICK_SECONDS) if options.quick else (RUNS, SECONDS)
     facts = machine()
     rows: list[Row] = []

@@ -9,15 +9,18 @@ import pytest
 
 from engine.clock import VirtualClock
 from engine.core.breaker import FAILURES, Breaker, Standing
+from engine.core.commands import Acknowledge
 from engine.core.errors import DeliveryError, Limited
 from engine.core.model import MessageKind, MessageState
 from engine.core.timeline import Kind
 from engine.ports import Envelope
-from engine.services.claiming import LEASE, claim
+from engine.services.claiming import LEASE, Taken, claim
+from engine.services.lanes import Traffic
 from tests.services.accounts import Account, check_all, check_nothing_waits, read_accounts
-from tests.services.engines import Engine, Fate, Wire, alert, start_engine
+from tests.services.engines import Engine, Fate, Wire, alert, person, start_engine
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+LEAD = person("ops-lead")
 OUT = Breaker(failures=FAILURES, failing_since=NIGHT, out_since=NIGHT, probe_at=NIGHT + timedelta(seconds=15))
 
 
@@ -231,3 +234,40 @@ async def test_what_a_dead_engine_was_sending_waits_for_the_provider_and_not_in_
     assert {one.message.channel for one in again if one.message.kind is MessageKind.PAGE} == (
         set() if update else {"email", "phone", "slack"}
     )
+
+
+async def test_while_only_updates_wait_one_of_them_finds_out_whether_the_provider_is_back(outage: Outage) -> None:
+    await outage.fire("First")
+    context, traffic = outage.engine.context, Traffic()
+    traffic.breakers._known["slack"] = OUT  # noqa: SLF001 - as after five failures
+    await outage.engine.desk.run("INC-1", Acknowledge(), LEAD)
+    now = NIGHT + timedelta(seconds=20)
+    taken, _ = await context.database.write(
+        lambda connection: claim(connection, context, "an engine", now, traffic=traffic)
+    )
+    assert taken is not None
+    slack = [one for group in taken.groups for one in group if one.delivery.message.channel == "slack"]
+    assert [one.update for one in slack] == [True]
+    assert taken.held >= 1
+
+
+async def test_a_page_is_the_probe_before_any_update_and_says_for_what_it_has_waited(outage: Outage) -> None:
+    await outage.fire("First")
+    await outage.engine.desk.run("INC-1", Acknowledge(), LEAD)
+    await outage.engine.accept(alert("Second", priority="P0"))
+    context, traffic = outage.engine.context, Traffic()
+    traffic.breakers._known["slack"] = OUT  # noqa: SLF001 - as after five failures
+
+    async def claimed(seconds: float) -> Taken:
+        now = NIGHT + timedelta(seconds=seconds)
+        taken, _ = await context.database.write(
+            lambda connection: claim(connection, context, "an engine", now, traffic=traffic)
+        )
+        assert taken is not None
+        return taken
+
+    early, due = await claimed(5), await claimed(20)
+    assert {one.delivery.message.channel for group in early.groups for one in group} == {"email", "phone"}
+    probes = [one for group in due.groups for one in group if one.delivery.message.channel == "slack"]
+    assert [(one.delivery.message.kind, one.update) for one in probes] == [(MessageKind.PAGE, False)]
+    assert probes[0].delivery.error == "slack is out since 03:10 UTC after 5 failures in a row"
