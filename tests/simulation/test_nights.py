@@ -22,7 +22,7 @@ def holds(run: Run) -> None:
 def test_no_page_is_lost_whatever_happens_in_a_night(seed: int, night: RunNight) -> None:
     run = night(seed, HOURS)
     holds(run)
-    assert run.verdict.figures.pages > 50
+    assert run.verdict.figures.pages > 30
     assert run.counts["crashes"] > 1
     assert run.counts["outages"] > 5
     assert run.counts["times away"] > 1
