@@ -46,7 +46,7 @@ def _pages(facts: Facts, names: Names) -> Iterator[Late]:
     to be asked."""
     decided: dict[str, RecordedEvent] = {}
     detour: dict[tuple[str, str], RecordedEvent] = {}
-    trouble: dict[tuple[str, str], RecordedEvent] = {}
+    trouble: dict[int | None, RecordedEvent] = {}
     for event in of_kind(facts.events, (Kind.PAGE_DECIDED, Kind.LEASE_ASKED, Kind.PAGE_RETRIED, Kind.PAGE_SENT)):
         page, channel = text(event, "page"), text(event, "channel")
         if event.kind == Kind.LEASE_ASKED:
@@ -55,11 +55,12 @@ def _pages(facts: Facts, names: Names) -> Iterator[Late]:
             if decided.setdefault(page, event) is not event:
                 detour |= {(page, name): event for name in texts(event, "channels")}
         elif event.kind == Kind.PAGE_RETRIED:
-            trouble[page, channel] = event
+            trouble[whole(event, "delivery")] = event
         elif (first := decided.get(page)) and event.at - first.at > LATE_AFTER:
             called = "page" if page else "question"
             what = f"The {called} to {names.person(text(event, 'contact'))} by {channel} was sent"
-            yield _late(what, first.at, event, _why(event, trouble.get((page, channel)), detour.get((page, channel))))
+            why = _why(event, trouble.get(whole(event, "delivery")), detour.get((page, channel)))
+            yield _late(what, first.at, event, why)
 
 
 def _why(sent: RecordedEvent, trouble: RecordedEvent | None, detour: RecordedEvent | None) -> str:

@@ -26,7 +26,7 @@ TOGETHER = 16
 """Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 SPREAD = 4
 """Cards beyond the pace of their channel are looked at again this many paces apart: most will find its turn free."""
-ITS_TURN = "it waited for its turn behind what else was sent there"
+ITS_TURN = "its turn came later, behind what else was sent there"
 
 
 class Choosing:

@@ -44,9 +44,9 @@ def test_what_fell_due_while_the_engine_was_down_is_late_and_says_why() -> None:
 def test_a_page_that_waited_for_its_provider_is_late_and_says_what_was_in_the_way() -> None:
     lines = recorded(
         (0, event(Kind.PAGE_DECIDED, channels=["slack", "email"], level=1, **PAGE)),
-        (0.01, event(Kind.PAGE_SENT, channel="email", attempts=1, **PAGE)),
-        (0.5, event(Kind.PAGE_RETRIED, channel="slack", error="slack answered 503", **PAGE)),
-        (4, event(Kind.PAGE_SENT, channel="slack", attempts=3, **PAGE)),
+        (0.01, event(Kind.PAGE_SENT, channel="email", delivery=2, attempts=1, **PAGE)),
+        (0.5, event(Kind.PAGE_RETRIED, channel="slack", delivery=1, error="slack answered 503", **PAGE)),
+        (4, event(Kind.PAGE_SENT, channel="slack", delivery=1, attempts=3, **PAGE)),
     )
     [late] = build(facts(events=lines)).late
     assert (late.what, late.late_s, late.line) == ("The page to Olu Adeyemi by slack was sent", 240, 4)
@@ -57,7 +57,7 @@ def test_a_page_that_took_another_way_is_as_late_as_the_person_has_waited() -> N
     lines = recorded(
         (0, event(Kind.PAGE_DECIDED, channels=["slack"], level=1, **PAGE)),
         (2, event(Kind.PAGE_DECIDED, reason="slack is out since 02:30 UTC; email instead", channels=["email"], **PAGE)),
-        (2.01, event(Kind.PAGE_SENT, channel="email", attempts=1, **PAGE)),
+        (2.01, event(Kind.PAGE_SENT, channel="email", delivery=2, attempts=1, **PAGE)),
     )
     [late] = build(facts(events=lines)).late
     assert (late.what, round(late.late_s)) == ("The page to Olu Adeyemi by email was sent", 121)
@@ -79,12 +79,17 @@ def test_a_page_that_waited_untried_says_for_what(waited: str, why: str) -> None
     assert [one.reason for one in build(facts(events=lines)).late] == [why]
 
 
-def test_a_question_that_came_late_is_listed() -> None:
+def test_a_question_that_came_late_is_listed_and_not_explained_by_the_trouble_of_a_card() -> None:
+    question = {"channel": "slack", "contact": "ops-lead", "page": ""}
     lines = recorded(
+        (0.5, event(Kind.PAGE_RETRIED, channel="slack", page=None, delivery=3, error="no such channel")),
         (15, event(Kind.LEASE_ASKED, owner="ops-lead", due_at=format_time(after(15)))),
-        (18, event(Kind.PAGE_SENT, channel="slack", contact="ops-lead", page=None, attempts=1)),
+        (15.1, event(Kind.PAGE_RETRIED, delivery=8, error="slack answered 503", **question)),
+        (18, event(Kind.PAGE_SENT, delivery=8, attempts=2, **question)),
     )
-    assert told(build(facts(events=lines))) == [("The question to Olu Adeyemi by slack was sent", 15, 3)]
+    report = build(facts(events=lines))
+    assert told(report) == [("The question to Olu Adeyemi by slack was sent", 15, 3)]
+    assert report.late[0].reason == "it was tried 2 times; before that: slack answered 503"
 
 
 def test_an_acknowledgement_that_ran_out_while_the_engine_was_down_is_late() -> None:
