@@ -52,7 +52,7 @@ def main() -> None:
         print(json.dumps({"machine": facts, "rows": [asdict(row) for row in rows]}, indent=2))
     else:
         show(facts, rows)
-    sys.exit(any(run.lost for row in rows for run in row.runs))
+    sys.exit(any(run.lost or run.excess for row in rows for run in row.runs))
 
 
 def _options() -> argparse.Namespace:

@@ -33,6 +33,8 @@ class Run:
     lost: int
     cpu_ms: float | None = None
     """Processor time of the engine for each, where the system tells."""
+    excess: int = 0
+    """How much more came than is allowed; the note says of what. It has to be 0, as `lost`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

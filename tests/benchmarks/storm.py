@@ -131,6 +131,6 @@ def _figures(
         f" {len({one[1] for one in storm.accepted}):,} incidents, {storm.refused.get('503', 0):,} times 503;"
         f" {most} messages to one person by one channel at most (allowed: {MOST}); {rest}; 99 % is the worst P0"
     )
-    lost = len(promised - recorded) + len(urgent.accepted) - len(waits) + waiting + (most if most > MOST else 0)
-    run = Run(value=worst, median_ms=median, p99_ms=worst, count=len(waits), lost=lost)
+    lost = len(promised - recorded) + len(urgent.accepted) - len(waits) + waiting
+    run = Run(value=worst, median_ms=median, p99_ms=worst, count=len(waits), lost=lost, excess=max(0, most - MOST))
     return run, note
