@@ -51,7 +51,7 @@ class Choosing:
         lanes: dict[Way, list[Claimed]] = {}
         cards: dict[Way, list[Claimed]] = {}
         names: dict[str, None] = {}
-        for one in sorted(messages, key=lambda one: (one.update, *urgency(one))):
+        for one in sorted(messages, key=_order):
             way = way_of(one.delivery.message)
             if self._is_out(one) or self._is_slowed(one, way):
                 continue
@@ -70,7 +70,7 @@ class Choosing:
             self._bundle(way, own)
         for way, own in cards.items():
             self._pace(way, own)
-        self.singles = sorted(self.singles, key=lambda one: (one.update, *urgency(one)))[:TOGETHER]
+        self.singles = sorted(self.singles, key=_order)[:TOGETHER]
         return self
 
     def _is_out(self, one: Claimed) -> bool:
@@ -138,6 +138,11 @@ def urgency(claimed: Claimed) -> tuple[bool, int, datetime, int]:
     """What wakes comes before what does not."""
     delivery = claimed.delivery
     return delivery.message.kind not in TIMED, delivery.priority.rank, delivery.created_at, delivery.id
+
+
+def _order(claimed: Claimed) -> tuple[bool, bool, int, datetime, int]:
+    """Updates come last."""
+    return claimed.update, *urgency(claimed)
 
 
 def _waiting(claimed: Claimed, *, slowed: bool) -> Waiting:

@@ -271,3 +271,16 @@ async def test_a_page_is_the_probe_before_any_update_and_says_for_what_it_has_wa
     probes = [one for group in due.groups for one in group if one.delivery.message.channel == "slack"]
     assert [(one.delivery.message.kind, one.update) for one in probes] == [(MessageKind.PAGE, False)]
     assert probes[0].delivery.error == "slack is out since 03:10 UTC after 5 failures in a row"
+
+
+async def test_the_receipt_of_a_page_that_waited_untried_tells_for_what(outage: Outage) -> None:
+    outage.engine.sender._traffic.breakers._known["slack"] = OUT  # noqa: SLF001 - as after five failures
+    await outage.fire("First")
+    await outage.later(timedelta(seconds=30))
+    [account] = await outage.accounts()
+    waited = {line.data["channel"]: line.data.get("waited") for line in account.of_kind(Kind.PAGE_SENT)}
+    assert waited == {
+        "email": None,
+        "phone": None,
+        "slack": "slack is out since 03:10 UTC after 5 failures in a row",
+    }
