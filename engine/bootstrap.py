@@ -60,6 +60,8 @@ from integrations.slack.app import build_app
 from integrations.slack.http import SlackHttp
 from integrations.slack.manifest import explained, manifest
 from integrations.slack.presses import Presses
+from integrations.slack.socket import SocketMode
+from integrations.slack.web import SlackWeb
 
 log = structlog.get_logger()
 
@@ -99,6 +101,7 @@ class Application:
     switch: DeadMansSwitch | None
     dispatcher: Dispatcher
     presses: Presses
+    socket: SocketMode | None
     herald: Herald | None
     api: FastAPI
     made_token: SecretStr | None = None
@@ -112,9 +115,13 @@ class Application:
             self.herald.start()
         self.dispatcher.start()
         await self.alarm.start()
+        if self.socket is not None:
+            self.socket.start()
 
     async def stop(self) -> None:
         """Nothing new is begun; what is under way ends and is put on record."""
+        if self.socket is not None:
+            await self.socket.stop()
         await self.presses.drain()
         await self.alarm.stop()
         await self.intake.drained()
@@ -169,9 +176,9 @@ def lacks(config: Config, settings: Settings) -> Mapping[str, str]:
     return Channels(build_channels(config, resources)).missing
 
 
-def slack_manifest(settings: Settings) -> tuple[Mapping[str, Any], str]:
+def slack_manifest(settings: Settings, *, socket_mode: bool) -> tuple[Mapping[str, Any], str]:
     """The Slack app's manifest for these settings, and the same as YAML in which each scope is explained."""
-    app = manifest(settings.base_url)
+    app = manifest(settings.base_url, socket_mode=socket_mode)
     return app, explained(app)
 
 
@@ -239,6 +246,7 @@ async def _wire(
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
     switch = _switch(settings, context, ticker, metrics)
     keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
+    socket = _socket(settings, presses, sessions)
     parts = Parts(
         context=context,
         intake=intake,
@@ -249,6 +257,7 @@ async def _wire(
         breakers=sender.breakers,
         reveal=partial(resolve_secrets, environ=os.environ),
         slack=_slack(settings, presses),
+        answering=lambda: {"slack": socket.lacks} if socket and socket.lacks else {},
         metrics=metrics,
     )
     return Application(
@@ -264,6 +273,7 @@ async def _wire(
         canaries=canaries,
         dispatcher=Dispatcher(context, sender),
         presses=presses,
+        socket=socket,
         herald=_herald(settings, context),
         api=create_api(parts),
         made_token=made_token,
@@ -331,3 +341,11 @@ async def _config_in_force(context: Context, settings: Settings) -> Config:
 def _slack(settings: Settings, presses: Presses) -> Callable[[Request], Awaitable[Response]] | None:
     secret = settings.slack_signing_secret
     return SlackHttp(build_app(presses, signing_secret=secret), signing_secret=secret).handle if secret else None
+
+
+def _socket(settings: Settings, presses: Presses, sessions: Sessions) -> SocketMode | None:
+    token = settings.slack_app_token
+    if token is None:
+        return None
+    web = SlackWeb(session=sessions, token=settings.slack_bot_token, api_url=settings.slack_api_url)
+    return SocketMode(build_app(presses, signing_secret=SecretStr("")), web, app_token=token)

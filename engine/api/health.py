@@ -37,11 +37,13 @@ class Check(BaseModel):
 
 
 class Ready(BaseModel):
-    """`channels` holds those that can't send, with what they lack; the engine goes on by the others."""
+    """`channels` holds those that can't send, with what they lack; the engine goes on by the others. `answering` holds
+    the ways by which people can't answer, with what those lack."""
 
     status: str = "ready"
     checks: Mapping[str, Check]
     channels: Mapping[str, str]
+    answering: Mapping[str, str]
 
 
 @router.get("/healthz", response_model=Alive)
@@ -55,7 +57,7 @@ async def is_it_ready(parts: TheParts) -> Response:
     """The database answers, a configuration is in force, and the last tick is recent."""
     database, missing = await _database(parts)
     checks = {"database": database, "tick": _tick(parts)}
-    ready = Ready(checks=checks, channels=missing)
+    ready = Ready(checks=checks, channels=missing, answering=parts.answering())
     if all(check.ok for check in checks.values()):
         return Response(ready.model_dump_json(), media_type="application/json")
     why = " ".join(check.detail for check in checks.values() if not check.ok)

@@ -43,6 +43,8 @@ class Parts:
     breakers: Callable[[], Mapping[str, Standing]] = dict
     """How each provider that was used stands."""
     slack: Callable[[Request], Awaitable[Response]] | None = None
+    answering: Callable[[], Mapping[str, str]] = dict
+    """The ways by which people answer that don't work at the moment, with what they lack."""
     metrics: Metrics = field(default_factory=Metrics)
     webhook_limit: int = 16 * MEBIBYTE
     body_limit: int = MEBIBYTE

@@ -303,7 +303,7 @@ class Bundling(Model):
     """So many messages go out one by one; what waits after that goes in one message with the count and the list."""
     within: SpanAhead = timedelta(minutes=1)
     """The time in which the burst is counted."""
-    urgent_every: SpanAhead = timedelta(seconds=5)
+    urgent_every: SpanAhead = timedelta(seconds=2)
     """With a P0 waiting, one message goes out this often at most, and takes along whatever else waits."""
     every: SpanAhead = timedelta(seconds=30)
     """The same without a P0."""

@@ -10,7 +10,6 @@ from datetime import timedelta
 import aiohttp
 from pydantic import BaseModel, ConfigDict
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from engine.core.errors import DeliveryError
@@ -20,6 +19,7 @@ from integrations.channels import Resources
 from integrations.slack.blocks import Rendered, render
 from integrations.slack.errors import delivery_error, read_refusal, transport_error
 from integrations.slack.lookup import METADATA_TYPE, find_delivery
+from integrations.slack.web import SlackWeb
 
 
 class Settings(BaseModel):
@@ -39,12 +39,12 @@ class SlackChannel:
     def __init__(self, name: str, settings: Settings, resources: Resources) -> None:
         self.name = name
         self._timeout = settings.timeout.total_seconds()
-        self._resources = resources
-        self._token = resources.slack_bot_token.get_secret_value() if resources.slack_bot_token else ""
-        self._known: AsyncWebClient | None = None
+        self._web = SlackWeb(
+            session=resources.session, token=resources.slack_bot_token, api_url=resources.slack_api_url
+        )
 
     def configured(self) -> str | None:
-        if self._token:
+        if self._web.token:
             return None
         return "SLACK_BOT_TOKEN is not set; install the Slack app and put its bot token (xoxb-…) there"
 
@@ -59,7 +59,7 @@ class SlackChannel:
         address = envelope.message.address
         with self._told(address):
             async with asyncio.timeout(self._timeout):
-                return await find_delivery(self._client(), address, envelope.id)
+                return await find_delivery(self._web.client(), address, envelope.id)
 
     @contextmanager
     def _told(self, address: str) -> Iterator[None]:
@@ -68,7 +68,7 @@ class SlackChannel:
             yield
         except SlackApiError as error:
             # without the cause: its text is all that Slack said, however long
-            raise delivery_error(read_refusal(error, self._token), address) from None
+            raise delivery_error(read_refusal(error, self._web.token), address) from None
         except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
             # the last two: slack_sdk takes a 200 for a JSON object without looking
             raise transport_error(error) from error
@@ -77,7 +77,7 @@ class SlackChannel:
         """The session belongs to the process."""
 
     async def _call(self, envelope: Envelope, rendered: Rendered) -> AsyncSlackResponse:
-        client, blocks = self._client(), rendered.as_json()
+        client, blocks = self._web.client(), rendered.as_json()
         if envelope.receipt is not None:
             # without metadata: Slack keeps the first delivery's, by which the message is looked up
             return await client.chat_update(
@@ -97,20 +97,6 @@ class SlackChannel:
             unfurl_media=False,
             metadata={"event_type": METADATA_TYPE, "event_payload": payload},
         )
-
-    def _client(self) -> AsyncWebClient:
-        """Retries nothing by itself: the outbox does, and counts. One for each session, which may have been renewed."""
-        session = self._resources.session()
-        if self._known is None or self._known.session is not session:
-            self._known = AsyncWebClient(
-                token=self._token,
-                base_url=(self._resources.slack_api_url or AsyncWebClient.BASE_URL).rstrip("/") + "/",
-                session=session,
-                retry_handlers=[],
-            )
-            # slack_sdk takes one from the environment even for loopback; the session knows better
-            self._known.proxy = None
-        return self._known
 
 
 def _receipt(answer: AsyncSlackResponse) -> Receipt:

@@ -73,6 +73,13 @@ def encode_json(payload: Json) -> bytes:
     return json.dumps(payload).encode()
 
 
+def as_http(kind: str, payload: Json) -> tuple[bytes, str]:
+    """The body and its type, as Slack posts a request of this kind: an event, an interaction or a command."""
+    if kind == "events_api":
+        return encode_json(payload), JSON
+    return (urlencode(payload).encode() if kind == "slash_commands" else form_body(payload)), FORM
+
+
 def form_body(payload: Json) -> bytes:
     """How Slack sends an interaction: a form with one field."""
     return urlencode({"payload": json.dumps(payload)}).encode()

@@ -10,14 +10,13 @@ import aiohttp
 from aiohttp import web
 
 from integrations.sandbox.clicks import (
-    FORM,
     JSON,
     AppAnswer,
     Forgery,
+    as_http,
     block_actions,
     encode_json,
     event_callback,
-    form_body,
     signed_request,
     url_verification,
 )
@@ -25,6 +24,7 @@ from integrations.sandbox.faults import Switchboard
 from integrations.sandbox.slack_faults import Buckets, Failure, Fault, RateLimit
 from integrations.sandbox.slack_grants import Click
 from integrations.sandbox.slack_server import SlackServer
+from integrations.sandbox.slack_socket import SocketDoor
 from integrations.sandbox.slack_state import Workspace
 from integrations.sandbox.slack_values import Channel, Ephemeral, Json, Message, OpenedView, User
 
@@ -40,7 +40,7 @@ class SlackSandbox:
     """Listens while it is entered, and keeps its record afterwards.
 
     `clock` gives the Unix seconds of signatures and message ids. `request_url` is where clicks and events go; it may be
-    set later. Port 0 is any free one.
+    set later, and without it they go over Socket Mode. Port 0 is any free one.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class SlackSandbox:
         *,
         signing_secret: str,
         bot_token: str,
+        app_token: str = "xapp-sandbox",  # noqa: S107 - the sandbox's own
         clock: Callable[[], float],
         request_url: str | None = None,
         users: Iterable[User] = (),
@@ -60,7 +61,8 @@ class SlackSandbox:
         self._signing_secret = signing_secret
         self._faults = Switchboard[Fault](self.workspace.changed)
         self._buckets = Buckets(_monotonic)
-        self._server = SlackServer(self.workspace, self._faults, self._buckets, bot_token=bot_token)
+        self.sockets = SocketDoor(self.workspace.changed, _monotonic, app_token=app_token)
+        self._server = SlackServer(self.workspace, self._faults, self._buckets, self.sockets, bot_token=bot_token)
         self._event_numbers = itertools.count(1)
 
     async def __aenter__(self) -> Self:
@@ -144,16 +146,29 @@ class SlackSandbox:
             response_url=self.url + self.workspace.grants.response_path(click),
             now=self.workspace.clock(),
         )
-        return await self.send_signed(form_body(payload), FORM, forgery=forgery)
+        return await self._deliver("interactive", payload, forgery=forgery)
 
     async def send_event(
         self, event: Json, *, event_id: str | None = None, retry: int = 0, forgery: Forgery | None = None
     ) -> AppAnswer:
         """Deliver one event, or, with the same `event_id` and a `retry` number, deliver it again."""
         event_id = event_id or f"Ev{next(self._event_numbers):08d}"
-        body = encode_json(event_callback(event, event_id=event_id, now=self.workspace.clock()))
+        payload = event_callback(event, event_id=event_id, now=self.workspace.clock())
         extra = {RETRY_NUMBER: str(retry), RETRY_REASON: "http_timeout"} if retry else {}
-        return await self.send_signed(body, JSON, forgery=forgery, extra=extra)
+        return await self._deliver("events_api", payload, forgery=forgery, extra=extra)
+
+    async def _deliver(
+        self,
+        kind: str,
+        payload: Json,
+        *,
+        forgery: Forgery | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> AppAnswer:
+        if self.request_url is None:
+            return await self.sockets.deliver(kind, payload)
+        body, content_type = as_http(kind, payload)
+        return await self.send_signed(body, content_type, forgery=forgery, extra=extra)
 
     async def verify_request_url(self, challenge: str) -> AppAnswer:
         """What Slack does when the request URL is entered; the app is to echo `challenge`."""

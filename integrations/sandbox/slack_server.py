@@ -11,10 +11,12 @@ from integrations.sandbox.slack_arguments import Arguments, read_arguments
 from integrations.sandbox.slack_faults import Buckets, Failure, Fault
 from integrations.sandbox.slack_limits import Refusal
 from integrations.sandbox.slack_replies import respond
+from integrations.sandbox.slack_socket import LINK, SocketDoor
 from integrations.sandbox.slack_state import Workspace
 from integrations.sandbox.slack_values import Json, Message
 
 TOKENLESS = ("api.test",)
+OPEN_SOCKET = "apps.connections.open"  # by the app's own token, not the bot's
 RATE_LIMITED_METHOD = "chat.postMessage"
 BEARER = "Bearer "
 
@@ -22,7 +24,16 @@ BEARER = "Bearer "
 class SlackServer:
     """`application` is what listens; the rest of the sandbox keeps the workspace and arms the faults."""
 
-    def __init__(self, workspace: Workspace, faults: Switchboard[Fault], buckets: Buckets, *, bot_token: str) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        faults: Switchboard[Fault],
+        buckets: Buckets,
+        sockets: SocketDoor,
+        *,
+        bot_token: str,
+    ) -> None:
+        self._sockets = sockets
         self._workspace = workspace
         self._faults = faults
         self._buckets = buckets
@@ -32,6 +43,7 @@ class SlackServer:
         self.application.router.add_route("*", "/api/{method}", self._call)
         self.application.router.add_post("/actions/{team}/{number}/{secret}", self._respond)
         self.application.router.add_get("/sandbox/messages", self._record)
+        self.application.router.add_get(f"{LINK}/", sockets.serve)
 
     async def _call(self, request: web.Request) -> web.Response:
         arguments = await read_arguments(request)
@@ -39,6 +51,7 @@ class SlackServer:
             return web.json_response(arguments.answer())
         method = request.match_info["method"]
         self.calls[method] += 1
+        self._workspace.changed.beat()
         channel = self._workspace.conversation_id(arguments.text("channel"))
         fault = self._faults.take(lambda one: one.applies(method=method, channel=channel))
         if fault is not None:
@@ -49,6 +62,8 @@ class SlackServer:
 
     def _carry_out(self, request: web.Request, arguments: Arguments) -> web.Response:
         name = request.match_info["method"]
+        if name == OPEN_SOCKET:
+            return web.json_response(self._sockets.open(_token(request, arguments), request.host))
         method = METHODS.get(name)
         if method is None:
             return web.json_response({**refused("unknown_method"), "req_method": name})
@@ -57,7 +72,7 @@ class SlackServer:
         return web.json_response(method(self._workspace, arguments))
 
     def _unauthorized(self, request: web.Request, arguments: Arguments) -> str | None:
-        token = request.headers.get("Authorization", "").removeprefix(BEARER) or arguments.text("token")
+        token = _token(request, arguments)
         if not token:
             return "not_authed"
         return None if token == self._bot_token else "invalid_auth"
@@ -96,6 +111,10 @@ class SlackServer:
             return web.json_response({"error": "after: a whole number"}, status=400)
         log = self._workspace.log
         return web.json_response({"last": len(log), "messages": [_row(one) for one in log[int(after) :]]})
+
+
+def _token(request: web.Request, arguments: Arguments) -> str:
+    return request.headers.get("Authorization", "").removeprefix(BEARER) or arguments.text("token")
 
 
 def rate_limited(retry_after: int) -> web.Response:

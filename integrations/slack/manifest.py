@@ -64,22 +64,28 @@ SCOPES = (
 )
 
 
-def manifest(base_url: str) -> Mapping[str, Any]:
-    """Raises SettingsError where Slack could not reach this address: it wants https."""
-    if urlsplit(base_url).scheme != "https":
+BY_THE_APP_TOKEN = frozenset({"apps.connections.open"})
+"""Methods that no scope of the bot's is for: the app-level token has its own, connections:write."""
+
+
+def manifest(base_url: str, *, socket_mode: bool = False) -> Mapping[str, Any]:
+    """In Socket Mode no address is needed. Raises SettingsError where Slack could not reach this one: it wants https."""
+    if not socket_mode and urlsplit(base_url).scheme != "https":
         raise SettingsError(
             f"Slack sends clicks to https addresses only, and TOCSIN_BASE_URL is {base_url}; "
-            "set it to the address at which Tocsin can be reached from outside, as https://tocsin.example.com"
+            "set it to the address at which Tocsin can be reached from outside, as https://tocsin.example.com, "
+            "or use Socket Mode, which needs no address: --socket-mode"
         )
+    address = {} if socket_mode else {"request_url": base_url.rstrip("/") + EVENTS}
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},
         "display_information": {"name": NAME, "description": DESCRIPTION},
         "features": {"bot_user": {"display_name": NAME, "always_online": True}},
         "oauth_config": {"scopes": {"bot": [scope.name for scope in SCOPES]}},
         "settings": {
-            "interactivity": {"is_enabled": True, "request_url": base_url.rstrip("/") + EVENTS},
+            "interactivity": {"is_enabled": True, **address},
             "org_deploy_enabled": False,
-            "socket_mode_enabled": False,
+            "socket_mode_enabled": socket_mode,
             "token_rotation_enabled": False,
         },
     }

@@ -5,6 +5,7 @@ Alerts come at a steady rate, whatever the engine does; their time counts from w
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ NOTE = (
     "for each incident a direct message, to which the time counts, and a card in the team channel; bundling is off,"
     " for it would make a few messages of them all"
 )
+LISTED = re.compile(r"\((INC-[0-9]+)[,)]")
+"""How a message that stands for several names each of them."""
 PATIENCE = 20.0
 """Seconds after the last alert in which all pages have to be there."""
 
@@ -96,6 +99,9 @@ def pages_of(record_url: str, incidents: set[str]) -> dict[str, float]:
         pages = {}
         for message in httpx.get(record_url).json()["messages"]:
             if message["change"] == "posted" and message["user"]:
-                incident = message["metadata"]["event_payload"]["incident"]
-                pages.setdefault(incident, message["monotonic"])
+                for incident in (
+                    message["metadata"]["event_payload"]["incident"],
+                    *LISTED.findall(str(message["blocks"])),
+                ):
+                    pages.setdefault(incident, message["monotonic"])
     return pages

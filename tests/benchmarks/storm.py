@@ -43,7 +43,7 @@ def of_storm(runs: int, seconds: float) -> list[Row]:
         Row(
             name=f"P0 in a storm of {ALERTS / LENGTH:,.0f} alerts/s",
             unit="ms",
-            target="5,000",
+            target="2,500",
             runs=tuple(run for run, _ in found),
             note=found[-1][1],
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from integrations.slack.manifest import SCOPES, Scope
+from integrations.slack.manifest import BY_THE_APP_TOKEN, SCOPES, Scope
 from tests.cli.conftest import Cli
 
 OUTSIDE = {"TOCSIN_BASE_URL": "https://tocsin.example.com"}
@@ -37,10 +37,19 @@ def test_without_an_address_that_slack_can_reach_it_says_what_to_set() -> None:
     assert "https" in ran.err
 
 
+def test_socket_mode_needs_no_address() -> None:
+    ran = Cli(TOCSIN_BASE_URL="http://127.0.0.1:8080")("slack", "manifest", "--socket-mode")
+    settings = yaml.safe_load(ran.out)["settings"]
+    assert settings["socket_mode_enabled"] is True
+    assert settings["interactivity"] == {"is_enabled": True}
+    assert "SLACK_APP_TOKEN" in ran.err
+
+
 def test_the_scopes_are_those_of_the_methods_that_are_called_and_no_more() -> None:
     code = "\n".join(path.read_text() for folder in SOURCES for path in sorted(folder.rglob("*.py")))
     called = {f"{family}.{method}" for family, method in CALLS.findall(code)}
-    assert called == {method for scope in SCOPES for method in scope.methods}
+    assert called - BY_THE_APP_TOKEN == {method for scope in SCOPES for method in scope.methods}
+    assert called >= BY_THE_APP_TOKEN
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=lambda scope: scope.name)

@@ -13,7 +13,7 @@ from engine.core.model import Message, MessageKind, Priority
 from engine.core.policy import Bundling
 from tests.core.cases import NOON, incident
 
-RULES = Bundling()
+RULES = Bundling(urgent_every=timedelta(seconds=5))
 
 
 def at(seconds: float) -> datetime:

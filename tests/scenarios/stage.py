@@ -34,6 +34,7 @@ NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 """A Saturday, ten past three in the morning."""
 SIGNING_SECRET = "stage-signing-secret"
 BOT_TOKEN = "xoxb-stage"
+APP_TOKEN = "xapp-sandbox"
 ADMIN_TOKEN = "stage-admin-token"
 KEY = "stage-webhook-key"
 STRANGER = "U0STRANGER"
@@ -288,16 +289,26 @@ async def stage(
     start: datetime = NIGHT,
     with_slack: bool = True,
     with_mail: bool = True,
+    over_socket: bool = False,
 ) -> AsyncIterator[Stage]:
+    """`over_socket`: Slack's requests come by Socket Mode, and the engine has no address for them."""
     clock, config = VirtualClock(start), write_config(folder, edit)
     async with outside(config) as around:
         settings = connected(around, database_url, folder, config, with_slack=with_slack, with_mail=with_mail)
+        if over_socket:
+            settings = settings.model_copy(
+                update={"slack_signing_secret": None, "slack_app_token": SecretStr(APP_TOKEN)}
+            )
         async with (
             application(settings, clock=clock) as app,
             listening(app.api) as address,
             caller(address) as http,
         ):
-            around.slack.request_url = f"{address}/slack/events"
+            if app.socket is None:
+                around.slack.request_url = f"{address}/slack/events"
+            else:
+                app.socket.start()
+                await app.socket.connected()
             yield Stage(
                 app=app,
                 clock=clock,
@@ -307,3 +318,5 @@ async def stage(
                 start=start,
                 reach=around.reach,
             )
+            if app.socket is not None:
+                await app.socket.stop()
