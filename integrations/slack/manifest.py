@@ -69,7 +69,7 @@ BY_THE_APP_TOKEN = frozenset({"apps.connections.open"})
 
 
 def manifest(base_url: str, *, socket_mode: bool = False) -> Mapping[str, Any]:
-    """In Socket Mode no address is needed. Raises SettingsError where Slack could not reach this one: it wants https."""
+    """In Socket Mode no address is needed. Else raises SettingsError where Slack could not reach it: it wants https."""
     if not socket_mode and urlsplit(base_url).scheme != "https":
         raise SettingsError(
             f"Slack sends clicks to https addresses only, and TOCSIN_BASE_URL is {base_url}; "
