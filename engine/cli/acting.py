@@ -22,6 +22,7 @@ from engine.core.commands import (
     Cancel,
     Close,
     Command,
+    Decline,
     Document,
     Escalate,
     Hold,
@@ -108,6 +109,11 @@ def escalate(
 ) -> None:
     """Page the next level now."""
     act(ref, build(Escalate, level=level, reason=reason), who, as_json)
+
+
+def decline(ref: Ref, reason: Reason = None, who: As = None, as_json: AsJson = False) -> None:
+    """Not me: the level's other person is paged now, else the next level."""
+    act(ref, build(Decline, reason=reason), who, as_json)
 
 
 def hold(
@@ -222,7 +228,10 @@ def tick(
 
 def add_to(app: typer.Typer) -> None:
     app.command("ack")(acknowledge)
-    for verb in (advance, resolve, reopen, escalate, hold, close, cancel, merge, assign, reprioritize, document, tick):
+    for verb in (
+        *(advance, resolve, reopen, escalate, decline, hold),
+        *(close, cancel, merge, assign, reprioritize, document, tick),
+    ):
         app.command(verb.__name__)(verb)
     app.command("note")(write_note)
 

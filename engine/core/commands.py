@@ -118,6 +118,13 @@ class Merge(Base):
     reason: Text | None = None
 
 
+class Decline(Base):
+    """Not me, pass it on: the level's other person is paged now, else the next level."""
+
+    name: Literal["decline"] = "decline"
+    reason: Text | None = None
+
+
 class Reprioritize(Base):
     """A person's judgement over the rules'. A raise counts from now and makes nothing later."""
 
@@ -179,6 +186,7 @@ Command = Annotated[
     | Close
     | Cancel
     | Merge
+    | Decline
     | Reprioritize
     | Assign
     | Hold

@@ -13,6 +13,7 @@ from engine.core.commands import (
     Cancel,
     Close,
     Command,
+    Decline,
     Document,
     Escalate,
     Hold,
@@ -30,7 +31,7 @@ from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
 from engine.core.lifecycle import close_quietly, enter, next_state
 from engine.core.model import ActionItem, Actor, MessageKind, State
 from engine.core.notices import tell
-from engine.core.paging import numbers, page_level
+from engine.core.paging import numbers, page_level, page_others, seat_paged
 from engine.core.priority import set_priority
 from engine.core.spans import spell
 from engine.core.timeline import Kind, format_time
@@ -280,6 +281,27 @@ def _escalate(draft: Draft, command: Escalate, actor: Actor, state: State) -> De
     return draft.decision(f"Level {paged[0]} is being paged for {incident.ref}{instead}.")
 
 
+def _decline(draft: Draft, command: Decline, actor: Actor, state: State) -> Decision:
+    incident = draft.incident
+    if incident.acknowledged_at is not None:
+        return unchanged(incident, "already_acknowledged", _already(draft))
+    if actor.id in incident.declined:
+        return unchanged(incident, "already_declined", f"You have passed {incident.ref} on already.")
+    number = seat_paged(draft, actor.id)
+    if number is None:
+        raise Refusal(
+            "not_paged", f"{actor.name or actor.id} was not paged for {incident.ref}; there is nothing to pass on."
+        )
+    draft.change(declined=(*incident.declined, actor.id))
+    reason = f"{actor.name or actor.id} passed it on" + (f": {command.reason}" if command.reason else "")
+    draft.record(Kind.DECLINED, actor, reason, by=actor.id, level=number)
+    page_others(draft, number, reason)
+    paged = [draft.person(message.contact) for message in draft.messages if message.kind is MessageKind.PAGE]
+    if not paged:
+        return draft.decision(f"Nobody else can be reached for {incident.ref}.", "unreachable")
+    return draft.decision(f"{incident.ref} is passed on: {paged[0]} is being paged.")
+
+
 def _note(draft: Draft, command: Note, actor: Actor, state: State) -> Decision:
     facts = {"happened_at": format_time(command.happened_at)} if command.happened_at else {}
     draft.record(Kind.NOTE, actor, command.text, text=command.text, **facts)
@@ -317,6 +339,7 @@ EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
     "close": _close,
     "cancel": _cancel,
     "merge": _merge,
+    "decline": _decline,
     "reprioritize": _reprioritize,
     "assign": _assign,
     "hold": _hold,

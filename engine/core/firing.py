@@ -157,6 +157,7 @@ def new_cycle(draft: Draft) -> None:
         lease_owner=None,
         lease_until=None,
         lease_asked_at=None,
+        declined=(),
         hold_until=None,
     )
 

@@ -29,6 +29,7 @@ TRANSITIONS: tuple[tuple[str, list[str], str | None], ...] = (
     ("close", [State.REVIEW.value], State.CLOSED.value),
     ("cancel", ACTIVE, State.CANCELLED.value),
     ("merge", ACTIVE, State.MERGED.value),
+    ("decline", ACTIVE, None),
     ("reprioritize", ACTIVE, None),
     ("assign", ACTIVE, None),
     ("hold", ACTIVE, None),

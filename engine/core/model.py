@@ -197,6 +197,7 @@ class Incident:
     anew (opening, raise, lapsed lease, reopening); `cycle_started_at` is where its response time counts from.
     `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
     `level_caps` holds, by level number, the latest time that a raise may not push a level past.
+    `declined` are those who have passed it on in this cycle; they are paged no more in it.
     `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
     acknowledged, until it is handed over.
     """
@@ -229,6 +230,7 @@ class Incident:
     commander: str | None = None
     lease_until: datetime | None = None
     lease_asked_at: datetime | None = None
+    declined: tuple[str, ...] = ()
     hold_until: datetime | None = None
     hold_by: str | None = None
     hold_reason: str | None = None

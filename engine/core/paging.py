@@ -82,9 +82,26 @@ def reaches(draft: Draft, number: int) -> bool:
     return any(found and ways(draft.case.config, found[1], who, draft.case.reachable) for who in people if who)
 
 
+def seat_paged(draft: Draft, contact: str) -> int | None:
+    """The highest level reached so far on which this person has a seat; None where there is none."""
+    levels = draft.case.config.levels.values()
+    own = [one.number for one in levels if contact in (one.primary, one.secondary)]
+    return max((number for number in own if number <= draft.incident.level), default=None)
+
+
+def page_others(draft: Draft, number: int, reason: str) -> None:
+    """Those of a level who have not passed it on; without one who can be reached, the next level."""
+    found = find_step(draft, number)
+    if found is not None and not page_seats(draft, found[0], found[1], list(Seat), reason, first=found[2]):
+        pass_on(draft, number, _unreachable(draft, found[1], list(Seat)))
+
+
 def _unreachable(draft: Draft, level: Level, seats: Sequence[Seat]) -> str:
-    names = [draft.person(contact) for seat in seats if (contact := seat_of(level, seat))]
-    return f"{level.title}: no working channel to {' or '.join(names) or 'anyone'}"
+    people = [contact for seat in seats if (contact := seat_of(level, seat))]
+    gone = [draft.person(contact) for contact in people if contact in draft.incident.declined]
+    left = [draft.person(contact) for contact in people if contact not in draft.incident.declined]
+    why = [f"no working channel to {' or '.join(left) or 'anyone'}"] if left or not gone else []
+    return f"{level.title}: {', '.join([*why, *(f'{name} passed it on' for name in gone)])}"
 
 
 def seat_of(level: Level, seat: Seat) -> str | None:
@@ -92,11 +109,11 @@ def seat_of(level: Level, seat: Seat) -> str | None:
 
 
 def page_seats(draft: Draft, step: Step, level: Level, seats: Sequence[Seat], reason: str, *, first: bool) -> bool:
-    """True when at least one of them has a way."""
+    """True when at least one of them has a way. Who has passed it on is not asked again."""
     paged = False
     for seat in seats:
         contact = seat_of(level, seat)
-        if contact is None:
+        if contact is None or contact in draft.incident.declined:
             continue
         found = ways(draft.case.config, level, contact, draft.case.reachable)
         if found:

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     UNACKNOWLEDGED = "incident.unacknowledged"
     LEASE_ASKED = "lease.asked"
     LEASE_RENEWED = "lease.renewed"
+    DECLINED = "page.declined"
     HELD = "escalation.held"
     PHASE = "phase.entered"
     PHASE_SKIPPED = "phase.skipped"

@@ -30,6 +30,7 @@ DECISIONS = (
     Kind.SUPERSEDED,
     Kind.RESPONSE_BREACHED,
     Kind.UNACKNOWLEDGED,
+    Kind.DECLINED,
     Kind.HELD,
     Kind.ASSIGNED,
     Kind.PHASE_SKIPPED,

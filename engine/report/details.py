@@ -184,6 +184,7 @@ TELLING: dict[str, Callable[[Teller, RecordedEvent], str]] = {
     Kind.ACKNOWLEDGED: _acknowledged,
     Kind.UNACKNOWLEDGED: lambda teller, event: _labelled("was with", teller.who(event, "owner")),
     Kind.LEASE_ASKED: lambda teller, event: teller.who(event, "owner"),
+    Kind.DECLINED: lambda _, event: _labelled("level", text(event, "level")),
     Kind.HELD: lambda teller, event: _labelled("until", teller.time(event, "until")),
     Kind.PHASE: _phase,
     Kind.PHASE_SKIPPED: _phase,

@@ -61,6 +61,7 @@ KINDS = {
     Kind.UNACKNOWLEDGED: "Acknowledgement ended",
     Kind.LEASE_ASKED: "Owner asked: still on it?",
     Kind.LEASE_RENEWED: "Owner is still on it",
+    Kind.DECLINED: "Passed on",
     Kind.HELD: "Escalation held",
     Kind.PHASE: "Phase entered",
     Kind.PHASE_SKIPPED: "Phase skipped",

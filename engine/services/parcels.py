@@ -69,6 +69,8 @@ def why_unwanted(claimed: Claimed, incident: Incident) -> str:
         return f"the incident is {incident.state}"
     if message.kind is MessageKind.PAGE and message.until is Until.ACKNOWLEDGED and incident.acknowledged_at:
         return "somebody acknowledged"
+    if message.kind is MessageKind.PAGE and message.contact in incident.declined:
+        return "they passed it on"
     return ""
 
 

@@ -17,6 +17,7 @@ class Action(StrEnum):
     """Every action_id. Messages outlive releases: an id is never renamed, nor given another meaning."""
 
     ACKNOWLEDGE = "tocsin_acknowledge"
+    DECLINE = "tocsin_decline"
     ESCALATE = "tocsin_escalate"
     RESOLVE = "tocsin_resolve"
 
@@ -43,13 +44,15 @@ def buttons(envelope: Envelope) -> list[ButtonElement]:
     value = _value(envelope)
     rung = next_rung(envelope)
     shown = [_acknowledge(envelope, value)] if _open_question(envelope) else []
+    if _paged_and_unanswered(envelope):
+        shown.append(ButtonElement(text=_label("Not me, pass on"), action_id=Action.DECLINE.value, value=value))
     if rung is not None:
         shown.append(_escalate(envelope, rung, value))
     return [*shown, _resolve(incident, value)]
 
 
 def next_rung(envelope: Envelope) -> Rung | None:
-    """Whom the press on "Escalate now" pages: the lowest level above those that were paged."""
+    """Whom the press on "I need help" pages: the lowest level above those that were paged."""
     above = [rung for rung in envelope.ladder if rung.level > envelope.incident.level]
     return min(above, key=lambda rung: rung.level, default=None)
 
@@ -67,6 +70,13 @@ def _open_question(envelope: Envelope) -> bool:
     incident = envelope.incident
     asked = incident.lease_asked_at is not None or envelope.message.kind is MessageKind.QUESTION
     return asked or incident.acknowledged_at is None
+
+
+def _paged_and_unanswered(envelope: Envelope) -> bool:
+    """The reader was paged, nobody has it, and the reader has not passed it on."""
+    incident, message = envelope.incident, envelope.message
+    paged = message.kind is MessageKind.PAGE and message.contact is not None
+    return paged and incident.acknowledged_at is None and message.contact not in incident.declined
 
 
 def asks_owner(envelope: Envelope) -> bool:
@@ -98,12 +108,12 @@ def _escalate(envelope: Envelope, rung: Rung, value: str) -> ButtonElement:
     due = f", ahead of {clock(envelope, rung.due_at)}" if rung.due_at else ""
     who = plain(rung.who, 120) or "the next level"
     confirm = ConfirmObject(
-        title="Escalate now?",
+        title="Call for help?",
         text=_label(f"This pages {who} ({plain(rung.title, 60)}) at once{due}."),
         confirm="Page them now",
         deny="Not yet",
     )
-    return ButtonElement(text=_label("Escalate now"), action_id=Action.ESCALATE.value, value=value, confirm=confirm)
+    return ButtonElement(text=_label("I need help"), action_id=Action.ESCALATE.value, value=value, confirm=confirm)
 
 
 def _resolve(incident: Incident, value: str) -> ButtonElement:

@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 from slack_bolt.async_app import AsyncAck
 
-from engine.core.commands import Acknowledge, Command, Escalate, Resolve
+from engine.core.commands import Acknowledge, Command, Decline, Escalate, Resolve
 from engine.core.errors import TocsinError
 from engine.ports import Desk
 from integrations.slack.buttons import Action, ButtonValue, action_of
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 COMMANDS: Mapping[str, Callable[[ButtonValue], Command]] = {
     Action.ACKNOWLEDGE: lambda _: Acknowledge(),
+    Action.DECLINE: lambda _: Decline(),
     Action.ESCALATE: lambda value: Escalate(seen_level=value.level),
     Action.RESOLVE: lambda _: Resolve(validation="stated by the Resolve button in Slack"),
 }

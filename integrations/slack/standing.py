@@ -29,7 +29,7 @@ def phase(state: State) -> str:
 def _active(envelope: Envelope) -> str:
     incident = envelope.incident
     if incident.acknowledged_at is None:
-        return f"*Nobody has acknowledged this yet.*{_due(envelope)}"
+        return f"*Nobody has acknowledged this yet.*{_due(envelope)}{_declined(envelope)}"
     if asks_owner(envelope):
         return f"*Are you still on it?*{_due(envelope)} Without an answer level 1 is paged again."
     who = plain(person(envelope, incident.acknowledged_by), 80)
@@ -42,6 +42,11 @@ def _due(envelope: Envelope) -> str:
     if due is None:
         return ""
     return f" Answer by {when(envelope, due)}." if due > envelope.now else f" It was due at {when(envelope, due)}."
+
+
+def _declined(envelope: Envelope) -> str:
+    names = [plain(person(envelope, contact), 80) for contact in envelope.incident.declined]
+    return f" Passed on by {' and '.join(names)}." if names else ""
 
 
 def _lease(envelope: Envelope) -> str:

@@ -15,6 +15,7 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "advance": ["--confirm-priority", "--impact", "nobody can pay", "--cause", "a certificate"],
     "resolve": ["--validation", "payments succeed", "--restored-at", "{now}"],
     "reopen": ["--reason", "it came back"],
+    "decline": ["--reason", "on a train"],
     "escalate": ["--level", "2", "--reason", "help"],
     "hold": ["--for", "30m", "--reason", "the fix is out"],
     "note": ["called the provider", "--happened-at", "2026-11-20 14:00", "--zone", "Europe/Berlin"],

@@ -26,6 +26,7 @@ reopen       !wrong_state      !wrong_state !wrong_state !wrong_state diagnosis 
 close        !wrong_state      !wrong_state !wrong_state !wrong_state closed            !already_closed !already_cancelled !already_merged
 cancel       cancelled         cancelled    cancelled    cancelled    !already_resolved !already_closed !already_cancelled !already_merged
 merge        merged            merged       merged       merged       !already_resolved !already_closed !already_cancelled !already_merged
+decline      stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 reprioritize stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 assign       stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 hold         stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged

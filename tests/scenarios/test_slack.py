@@ -9,6 +9,7 @@ from integrations.sandbox.slack_values import Message
 from tests.scenarios.stage import STRANGER, Stage
 
 ACKNOWLEDGE, ESCALATE, RESOLVE = "tocsin_acknowledge", "tocsin_escalate", "tocsin_resolve"
+DECLINE = "tocsin_decline"
 
 
 def button_names(message: Message) -> set[str]:
@@ -24,7 +25,7 @@ async def page(stage: Stage, **labels: str) -> Message:
 async def test_a_page_says_on_the_lock_screen_what_by_when_and_who_the_reader_is(documented_stage: Stage) -> None:
     message = await page(documented_stage)
     assert message.text.startswith("P0 CheckoutDown on checkout · answer by 03:15 UTC · you are primary, Operations")
-    assert button_names(message) == {ACKNOWLEDGE, ESCALATE, RESOLVE}
+    assert button_names(message) == {ACKNOWLEDGE, DECLINE, ESCALATE, RESOLVE}
 
 
 async def test_the_team_channel_gets_one_card(documented_stage: Stage) -> None:
@@ -142,3 +143,23 @@ async def test_the_owner_answers_the_lease_question_with_a_click(documented_stag
     assert stage.pages("slack") == [(0, "ops-lead"), (15, "ops-lead")]
     incident: dict[str, Any] = await stage.incident("INC-1")
     assert incident["acknowledged_by"] == "ops-lead"
+
+
+async def test_not_me_pages_the_next_person_now_and_only_those_who_were_paged_may_say_so(
+    documented_stage: Stage,
+) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    await stage.to(minute=1)
+    card = stage.slack.messages(channel="C0INCIDENTS")[0]
+    assert DECLINE not in button_names(card)
+    await stage.click(message, DECLINE, "eng-manager")
+    assert "was not paged" in stage.told("eng-manager")[-1]
+    await stage.click(message, DECLINE, "ops-lead")
+    assert "Senior operations engineer (example) is being paged" in stage.told("ops-lead")[-1]
+    await stage.click(message, DECLINE, "ops-lead", stale=True)
+    assert "passed INC-1 on already" in stage.told("ops-lead")[-1]
+    await stage.to(minute=6)
+    assert stage.pages("slack") == [(0, "ops-lead"), (1, "ops-senior"), (5, "ops-senior")]
+    assert "Passed on by Operations lead (example)" in str(stage.direct("ops-lead")[0].blocks)
+    assert DECLINE not in button_names(stage.direct("ops-lead")[0])

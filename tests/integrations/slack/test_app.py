@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from engine.core.commands import Acknowledge, Command, Escalate, Resolve
+from engine.core.commands import Acknowledge, Command, Decline, Escalate, Resolve
 from engine.core.errors import Overloaded
 from integrations.sandbox.clicks import FORM, block_actions, form_body
 from integrations.sandbox.slack import SlackSandbox
@@ -42,6 +42,7 @@ async def told(slack: SlackSandbox, presses: Presses, user: str) -> list[str]:
     ("action", "command"),
     [
         (Action.ACKNOWLEDGE, Acknowledge()),
+        (Action.DECLINE, Decline()),
         (Action.ESCALATE, Escalate(seen_level=1)),
         (Action.RESOLVE, Resolve(validation="stated by the Resolve button in Slack")),
     ],

@@ -12,18 +12,22 @@ from integrations.slack.buttons import Action, ButtonValue, buttons, next_rung
 from tests.integrations.slack.envelopes import ACKNOWLEDGED, LADDER, PAGE, RESOLVED, at, envelope
 
 ASKED: dict[str, Any] = {**ACKNOWLEDGED, "lease_asked_at": at(18)}
+CARD = {"kind": MessageKind.CARD, "contact": None}
 QUESTION = {"kind": MessageKind.QUESTION}
 OTHER = {"contact": "ben"}
-ACKNOWLEDGE, STILL, ESCALATE, RESOLVE = "Acknowledge", "Still on it", "Escalate now", "Resolve"
+ACKNOWLEDGE, STILL, ESCALATE, RESOLVE = "Acknowledge", "Still on it", "I need help", "Resolve"
+DECLINE = "Not me, pass on"
 
 
 @pytest.mark.parametrize(
     ("message", "incident", "labels"),
     [
-        ({}, {}, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
+        ({}, {}, [ACKNOWLEDGE, DECLINE, ESCALATE, RESOLVE]),
+        ({}, {"declined": ("ana",)}, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
+        (CARD, {}, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
         ({}, ACKNOWLEDGED, [ESCALATE, RESOLVE]),
         ({}, {**ACKNOWLEDGED, "state": State.RESOLUTION}, [ESCALATE, RESOLVE]),
-        ({}, {"level": 3}, [ACKNOWLEDGE, RESOLVE]),
+        ({}, {"level": 3}, [ACKNOWLEDGE, DECLINE, RESOLVE]),
         (QUESTION, ASKED, [STILL, ESCALATE, RESOLVE]),
         ({}, ASKED, [STILL, ESCALATE, RESOLVE]),
         (OTHER, ASKED, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
@@ -58,7 +62,7 @@ def test_a_value_with_fields_of_another_release_is_still_understood() -> None:
 def test_escalating_asks_first_and_names_whom_it_calls() -> None:
     (escalate,) = (one for one in buttons(PAGE) if one.action_id == Action.ESCALATE)
     confirm = escalate.to_dict()["confirm"]
-    assert confirm["title"]["text"] == "Escalate now?"
+    assert confirm["title"]["text"] == "Call for help?"
     assert confirm["text"] == {
         "type": "plain_text",
         "text": "This pages Erin Chen (Engineering) at once, ahead of 03:30 CET.",
