@@ -48,6 +48,7 @@ from engine.services.context import Channels, Context, Revisions, Signals
 from engine.services.deadman import EVERY, DeadMansSwitch
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
+from engine.services.frontdesk import FrontDesk
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.selfreport import SelfReport
@@ -57,9 +58,9 @@ from integrations.channels import Resources
 from integrations.heartbeat import Heartbeat
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
 from integrations.slack.app import build_app
+from integrations.slack.front import Front
 from integrations.slack.http import SlackHttp
 from integrations.slack.manifest import explained, manifest
-from integrations.slack.presses import Presses
 from integrations.slack.socket import SocketMode
 from integrations.slack.web import SlackWeb
 
@@ -100,7 +101,7 @@ class Application:
     canaries: Canaries
     switch: DeadMansSwitch | None
     dispatcher: Dispatcher
-    presses: Presses
+    slack: Front
     socket: SocketMode | None
     herald: Herald | None
     api: FastAPI
@@ -122,7 +123,7 @@ class Application:
         """Nothing new is begun; what is under way ends and is put on record."""
         if self.socket is not None:
             await self.socket.stop()
-        await self.presses.drain()
+        await self.slack.drain()
         await self.alarm.stop()
         await self.intake.drained()
         await self.dispatcher.stop()
@@ -245,8 +246,9 @@ async def _wire(
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
     switch = _switch(settings, context, ticker, metrics)
-    keys, presses = access.Keys(context, _secret), Presses(desk, session=sessions)
-    socket = _socket(settings, presses, sessions)
+    keys, web = access.Keys(context, _secret), _slack_web(settings, sessions)
+    slack = Front(FrontDesk(context, desk, intake), web)
+    socket = _socket(settings, slack, web)
     parts = Parts(
         context=context,
         intake=intake,
@@ -256,7 +258,7 @@ async def _wire(
         ticker=ticker,
         breakers=sender.breakers,
         reveal=partial(resolve_secrets, environ=os.environ),
-        slack=_slack(settings, presses),
+        slack=_slack(settings, slack),
         answering=lambda: {"slack": socket.lacks} if socket and socket.lacks else {},
         metrics=metrics,
     )
@@ -272,7 +274,7 @@ async def _wire(
         switch=switch,
         canaries=canaries,
         dispatcher=Dispatcher(context, sender),
-        presses=presses,
+        slack=slack,
         socket=socket,
         herald=_herald(settings, context),
         api=create_api(parts),
@@ -338,14 +340,15 @@ async def _config_in_force(context: Context, settings: Settings) -> Config:
     return config
 
 
-def _slack(settings: Settings, presses: Presses) -> Callable[[Request], Awaitable[Response]] | None:
+def _slack_web(settings: Settings, sessions: Sessions) -> SlackWeb:
+    return SlackWeb(session=sessions, token=settings.slack_bot_token, api_url=settings.slack_api_url)
+
+
+def _slack(settings: Settings, front: Front) -> Callable[[Request], Awaitable[Response]] | None:
     secret = settings.slack_signing_secret
-    return SlackHttp(build_app(presses, signing_secret=secret), signing_secret=secret).handle if secret else None
+    return SlackHttp(build_app(front, signing_secret=secret), signing_secret=secret).handle if secret else None
 
 
-def _socket(settings: Settings, presses: Presses, sessions: Sessions) -> SocketMode | None:
+def _socket(settings: Settings, front: Front, web: SlackWeb) -> SocketMode | None:
     token = settings.slack_app_token
-    if token is None:
-        return None
-    web = SlackWeb(session=sessions, token=settings.slack_bot_token, api_url=settings.slack_api_url)
-    return SocketMode(build_app(presses, signing_secret=SecretStr("")), web, app_token=token)
+    return SocketMode(build_app(front, signing_secret=SecretStr("")), web, app_token=token) if token else None

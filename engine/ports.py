@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from engine.core.commands import Command
-from engine.core.model import Alert, Incident, Message
+from engine.core.model import Alert, Incident, Message, PlaybookStep, Priority
 
 
 class Clock(Protocol):
@@ -121,6 +121,7 @@ class Envelope:
     tried: tuple[Tried, ...] = ()
     alerts: tuple[Alert, ...] = ()
     alert_count: int = 0
+    steps: tuple[PlaybookStep, ...] = ()
     next_step: str = ""
     base_url: str = ""
     receipt: Receipt | None = None
@@ -176,16 +177,62 @@ class Action(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came of a command. `changed` is False where it was refused or already so; the sentence is for the person."""
+    """What came of a request. `changed` is False where it was refused or already so; the sentence is for the person."""
 
     changed: bool
     code: str
     sentence: str
-    incident: Incident | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declaration:
+    """What a person reports. Without a priority the classification rules decide, without a service the routes."""
+
+    title: str
+    summary: str = ""
+    service: str | None = None
+    priority: Priority | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """A level, and the contacts in its two seats."""
+
+    level: int
+    title: str
+    primary: str
+    secondary: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Board:
+    """What one person, `me`, sees of the whole: the open incidents, newest first (`more`: there are others), and who is
+    paged on which level. `services` and `people` hold the names behind the ids."""
+
+    me: str
+    zone: str
+    now: datetime
+    incidents: tuple[Incident, ...]
+    more: bool
+    watches: tuple[Watch, ...]
+    services: Mapping[str, str]
+    people: Mapping[str, str]
 
 
 class Desk(Protocol):
-    """Where a click becomes a command."""
+    """Where what people do in a channel becomes a command. `person` is (channel kind, address there), like
+    ("slack", "U123")."""
 
-    async def act(self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None) -> Answer:
-        """`person` is (channel kind, address there), like ("slack", "U123"). Refusals are answered, never raised."""
+    async def act(
+        self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None = None, key: str = ""
+    ) -> Answer:
+        """Refusals are answered, never raised. A request that comes again under its `key` is answered as before."""
+
+    async def declare(self, *, person: tuple[str, str], declaration: Declaration) -> Answer:
+        """Refusals are answered, never raised."""
+
+    async def board(self, person: tuple[str, str]) -> Board:
+        """Raises NotFound for a stranger, Overloaded."""
+
+    async def contact(self, person: tuple[str, str]) -> str:
+        """The contact's id. Raises NotFound for a stranger, Overloaded."""

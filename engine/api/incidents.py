@@ -15,12 +15,13 @@ from engine.api.bodies import ReportBody
 from engine.api.documents import refusals
 from engine.api.parts import TheParts
 from engine.api.views import IncidentDetail, IncidentPage, IncidentSummary, TimelinePage, detail, show
-from engine.core.errors import Forbidden
-from engine.core.intake import AlertAction, report_by_hand
-from engine.core.model import Actor, Role
+from engine.core.intake import AlertAction
+from engine.core.model import Actor
+from engine.ports import Declaration
 from engine.report.render import MEDIA_TYPES, file_name, render
 from engine.services import configs, reading, reports
 from engine.services.access import on_behalf
+from engine.services.declaring import declare
 
 ADDRESS = "/api/v1/incidents"
 HTML_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -57,11 +58,9 @@ async def list_incidents(parts: TheParts, wanted: Annotated[queries.Incidents, Q
 )
 async def report_an_incident(parts: TheParts, caller: Caller, body: ReportBody) -> Response:
     """A person reports what no monitoring has noticed. It is classified and pages people as an alert would."""
-    if not caller.role.covers(Role.RESPONDER):
-        raise Forbidden("role_too_low", f"{caller.name} may look at incidents but not report one (role {caller.role})")
     actor = await in_the_name_of(parts, caller, body.by)
-    alert = report_by_hand(body.title, body.summary, body.service, body.priority)
-    [outcome] = await parts.intake.accept([alert], actor)
+    declaration = Declaration(title=body.title, summary=body.summary, service=body.service, priority=body.priority)
+    outcome = await declare(parts.intake, declaration, actor)
     view = detail(await reading.incident(parts.context, outcome.incident or ""))
     status = 201 if outcome.action is AlertAction.OPENED else 200
     return show(view, status, {"Location": f"{ADDRESS}/{view.id}"})

@@ -12,9 +12,11 @@ from engine.cli.options import As, AsJson, Ref, Zone, machine_zone
 from engine.cli.screen import note, say, show_json
 from engine.cli.session import actor, left_lying, run, warn_of
 from engine.cli.showing import show_incident, show_list, show_timeline
-from engine.core.intake import AlertAction, report_by_hand
+from engine.core.intake import AlertAction
 from engine.core.model import Priority, State, incident_id
+from engine.ports import Declaration
 from engine.services import reading
+from engine.services.declaring import declare
 from engine.services.intake import Outcome
 
 app = typer.Typer(help="Look at incidents and act on them.", no_args_is_help=True)
@@ -89,10 +91,10 @@ def open_incident(
     """Report what no monitoring has noticed: it is classified and pages people as an alert does."""
     if not title.strip():
         raise typer.BadParameter("a title says what is wrong; it can't be empty")
-    alert = report_by_hand(title, summary, service, priority)
+    declaration = Declaration(title=title, summary=summary, service=service, priority=priority)
 
     async def work(app: Application) -> tuple[Outcome, IncidentDetail, int]:
-        [outcome] = await app.intake.accept([alert], await actor(app, who))
+        outcome = await declare(app.intake, declaration, await actor(app, who))
         view = detail(await reading.incident(app.context, outcome.incident or ""))
         return outcome, view, await left_lying(app)
 

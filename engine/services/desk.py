@@ -11,13 +11,11 @@ from sqlalchemy import Connection
 from engine.core.commands import Command, Merge
 from engine.core.decide import decide
 from engine.core.draft import Decision
-from engine.core.errors import NotFound, Overloaded, Refusal
+from engine.core.errors import NotFound, Refusal
 from engine.core.merging import merge
-from engine.core.model import Actor, ActorKind, Incident, State, incident_id, incident_ref
-from engine.core.policy import Config
+from engine.core.model import Actor, Incident, State, incident_id, incident_ref
 from engine.db import incidents
 from engine.db.placing import Wanted, find
-from engine.ports import Answer
 from engine.services.cases import Gathered, Ledger, gather, gather_one
 from engine.services.context import Channels, Context
 from engine.services.playbooks import follow_priority
@@ -54,48 +52,12 @@ class CommandDesk:
         announce(self._context, number, command, actor, done)
         return done
 
-    async def act(self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None) -> Answer:
-        """A click: the clicker is looked up in `contacts` by the address on that kind of channel."""
-        try:
-            actor = await self._who(*person)
-            done = await self.run(incident, command, actor, generation=generation)
-        except Refusal as refusal:
-            log.info("command.refused", incident=incident, command=command.name, code=refusal.code, via=person[0])
-            return Answer(changed=False, code=refusal.code, sentence=refusal.sentence)
-        except Overloaded:
-            return Answer(
-                changed=False,
-                code="overloaded",
-                sentence="The database can't take it now. Nothing was changed; please press again.",
-            )
-        decision = done.decision
-        return Answer(changed=decision.changed, code=decision.code, sentence=decision.sentence, incident=done.incident)
-
-    async def _who(self, kind: str, address: str) -> Actor:
-        config = await self._context.database.read(
-            lambda connection: self._context.revisions.current(connection).config
-        )
-        return person_at(config, kind, address)
-
 
 def announce(context: Context, number: int, command: Command, actor: Actor, done: Done) -> None:
     """After the commit: wakes those who deliver, and logs the outcome."""
     context.signals.ring()
     log.info(
         "command.done", incident=incident_ref(number), command=command.name, actor=str(actor), code=done.decision.code
-    )
-
-
-def person_at(config: Config, kind: str, address: str) -> Actor:
-    """The contact with this address on a channel of this kind. Raises NotFound for a stranger."""
-    names = {name for name, channel in config.channels.items() if channel.kind == kind}
-    for identity, contact in config.contacts.items():
-        if any(contact.reach.get(name) == address for name in names):
-            return Actor(kind=ActorKind.PERSON, id=identity, name=contact.name, role=contact.role, via=kind)
-    raise NotFound(
-        "person_unknown",
-        f"Nobody in Tocsin's contacts has this {kind} identity ({address}), so nothing was changed. "
-        "Ask an administrator to add you.",
     )
 
 

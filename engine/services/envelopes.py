@@ -19,6 +19,7 @@ from engine.core.model import (
     Incident,
     MessageKind,
     MessageState,
+    PlaybookStep,
     RecordedAlert,
     State,
     Timer,
@@ -29,6 +30,7 @@ from engine.core.policy import Config
 from engine.db import incidents, outbox, timers
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt, Rung, Tried
+from engine.services.cases import playbook_steps
 from engine.services.context import Context
 
 ALERTS_SHOWN = 5
@@ -59,12 +61,16 @@ def envelopes(
     deliveries = defaultdict(list, outbox.of(connection, readable))
     alerts = defaultdict(dict, incidents.alerts_of(connection, readable))
     known = defaultdict(dict, timers.of(connection, readable))
+    steps = playbook_steps(connection, [found[number] for number in readable])
     result = []
     for claimed in wanted:
         incident = found[claimed.incident]
         config = context.revisions.get(connection, incident.revision).config
         around = Around(
-            deliveries=deliveries[incident.id], alerts=list(alerts[incident.id].values()), timers=known[incident.id]
+            deliveries=deliveries[incident.id],
+            alerts=list(alerts[incident.id].values()),
+            timers=known[incident.id],
+            steps=steps.get(incident.id, ()),
         )
         result.append((claimed, _envelope(config, claimed, incident, around, now)))
     return result
@@ -77,6 +83,7 @@ class Around:
     deliveries: Sequence[Delivery]
     alerts: Sequence[RecordedAlert]
     timers: KnownTimers
+    steps: tuple[PlaybookStep, ...] = ()
 
 
 def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Around, now: datetime) -> Envelope:
@@ -96,6 +103,7 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
         tried=tuple(_tried(config, one) for one in others),
         alerts=tuple(one.alert for one in _worst(around.alerts)),
         alert_count=len(around.alerts),
+        steps=around.steps,
         next_step=next_step(config, incident, around.timers, _zone(config, claimed)),
         receipt=_receipt(claimed),
     )

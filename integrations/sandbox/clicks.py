@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from integrations.sandbox.slack_answers import APP_ID, BOT_USER, TEAM, VERIFICATION_TOKEN, show_message
-from integrations.sandbox.slack_grants import Click
-from integrations.sandbox.slack_values import Button, Channel, Json, User
+from integrations.sandbox.slack_values import Button, Channel, Json, Message, User
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -86,15 +85,11 @@ def form_body(payload: Json) -> bytes:
 
 
 def block_actions(
-    click: Click, button: Button, *, user: User, channel: Channel, trigger_id: str, response_url: str, now: float
+    message: Message, button: Button, *, user: User, channel: Channel, trigger_id: str, response_url: str, now: float
 ) -> Json:
     """docs.slack.dev/reference/interaction-payloads/block_actions-payload, for a button under a message."""
-    message = click.message
     return {
-        "type": "block_actions",
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM["id"]},
-        "api_app_id": APP_ID,
-        "token": VERIFICATION_TOKEN,
+        **_interaction("block_actions", user),
         "container": {
             "type": "message",
             "message_ts": message.ts,
@@ -102,15 +97,88 @@ def block_actions(
             "is_ephemeral": False,
         },
         "trigger_id": trigger_id,
-        "team": TEAM,
-        "enterprise": None,
-        "is_enterprise_install": False,
         "channel": {"id": channel.id, "name": channel.name},
         "message": show_message(message),
         "state": {"values": {}},
         "response_url": response_url,
         "actions": [_action(button, now)],
     }
+
+
+def home_actions(button: Button, view: Json, *, user: User, trigger_id: str, now: float) -> Json:
+    """The same for a button on a home tab: no message, no channel, no response URL."""
+    return {
+        **_interaction("block_actions", user),
+        "container": {"type": "view", "view_id": view["id"]},
+        "trigger_id": trigger_id,
+        "view": view,
+        "actions": [_action(button, now)],
+    }
+
+
+def view_submission(view: Json, answers: Mapping[str, str | None], *, user: User, trigger_id: str) -> Json:
+    """docs.slack.dev/reference/interaction-payloads/view-interactions-payload, with every field of the dialog."""
+    fields = (block for block in view["blocks"] if block["type"] == "input")
+    values = {block["block_id"]: _entered(block["element"], answers.get(block["block_id"])) for block in fields}
+    return {
+        **_interaction("view_submission", user),
+        "trigger_id": trigger_id,
+        "view": {**view, "state": {"values": values}},
+        "response_urls": [],
+    }
+
+
+def global_shortcut(callback_id: str, *, user: User, trigger_id: str, now: float) -> Json:
+    """docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload"""
+    return {
+        **_interaction("shortcut", user),
+        "callback_id": callback_id,
+        "trigger_id": trigger_id,
+        "action_ts": f"{now:.6f}",
+    }
+
+
+def slash_command(
+    command: str, text: str, *, user: User, channel: Channel, trigger_id: str, response_url: str
+) -> dict[str, str]:
+    """docs.slack.dev/interactivity/implementing-slash-commands: the fields of a form."""
+    return {
+        "token": VERIFICATION_TOKEN,
+        "team_id": TEAM["id"],
+        "team_domain": TEAM["domain"],
+        "channel_id": channel.id,
+        "channel_name": channel.name,
+        "user_id": user.id,
+        "user_name": user.name,
+        "command": command,
+        "text": text,
+        "api_app_id": APP_ID,
+        "is_enterprise_install": "false",
+        "response_url": response_url,
+        "trigger_id": trigger_id,
+    }
+
+
+def _interaction(kind: str, user: User) -> Json:
+    return {
+        "type": kind,
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM["id"]},
+        "api_app_id": APP_ID,
+        "token": VERIFICATION_TOKEN,
+        "team": TEAM,
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+
+
+def _entered(element: Json, answer: str | None) -> Json:
+    """What the field holds: the answer, else what it began with."""
+    action, kind = element["action_id"], element["type"]
+    if kind == "static_select":
+        options = element["options"]
+        chosen = next((one for one in options if one["value"] == answer), element.get("initial_option"))
+        return {action: {"type": kind, "selected_option": chosen}}
+    return {action: {"type": kind, "value": answer if answer is not None else element.get("initial_value")}}
 
 
 def event_callback(event: Json, *, event_id: str, now: float) -> Json:

@@ -17,8 +17,12 @@ from integrations.sandbox.clicks import (
     block_actions,
     encode_json,
     event_callback,
+    global_shortcut,
+    home_actions,
     signed_request,
+    slash_command,
     url_verification,
+    view_submission,
 )
 from integrations.sandbox.faults import Switchboard
 from integrations.sandbox.slack_faults import Buckets, Failure, Fault, RateLimit
@@ -26,7 +30,7 @@ from integrations.sandbox.slack_grants import Click
 from integrations.sandbox.slack_server import SlackServer
 from integrations.sandbox.slack_socket import SocketDoor
 from integrations.sandbox.slack_state import Workspace
-from integrations.sandbox.slack_values import Channel, Ephemeral, Json, Message, OpenedView, User
+from integrations.sandbox.slack_values import Channel, Ephemeral, Json, Message, OpenedView, User, buttons_of
 
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 10.0  # Slack gives up after 3; a test wants to see how late a late answer is
@@ -138,7 +142,7 @@ class SlackSandbox:
             )
         click = Click(user=user, message=shown)
         payload = block_actions(
-            click,
+            shown,
             button,
             user=self.workspace.users[user],
             channel=self.workspace.channels[shown.channel],
@@ -147,6 +151,55 @@ class SlackSandbox:
             now=self.workspace.clock(),
         )
         return await self._deliver("interactive", payload, forgery=forgery)
+
+    async def click_home(self, action_id: str, *, user: str) -> AppAnswer:
+        """`user` presses a button on their own home tab. Raises LookupError where it is not there."""
+        view = self.workspace.homes.get(user, {"blocks": []})
+        button = next((one for one in buttons_of(view["blocks"]) if one.action_id == action_id), None)
+        if button is None:
+            raise LookupError(f"no {action_id!r} on the home tab of {user}")
+        trigger = self.workspace.grants.trigger(Click(user=user))
+        person, now = self.workspace.users[user], self.workspace.clock()
+        payload = home_actions(button, view, user=person, trigger_id=trigger, now=now)
+        return await self._deliver("interactive", payload)
+
+    async def submit(self, opened: OpenedView, answers: Mapping[str, str | None]) -> AppAnswer:
+        """Whoever was shown the dialog sends it, the fields that are not among `answers` as they were shown."""
+        trigger = self.workspace.grants.trigger(Click(user=opened.user))
+        person = self.workspace.users[opened.user]
+        return await self._deliver(
+            "interactive", view_submission(opened.view, answers, user=person, trigger_id=trigger)
+        )
+
+    async def command(self, text: str, *, user: str, channel: str, command: str = "/tocsin") -> AppAnswer:
+        """`user` types a slash command in a channel (id or name)."""
+        place = self.workspace.conversation(channel)
+        if place is None:
+            raise LookupError(f"no channel {channel!r}")
+        click = Click(user=user, channel=place.id)
+        form = slash_command(
+            command,
+            text,
+            user=self.workspace.users[user],
+            channel=place,
+            trigger_id=self.workspace.grants.trigger(click),
+            response_url=self.url + self.workspace.grants.response_path(click),
+        )
+        return await self._deliver("slash_commands", form)
+
+    async def shortcut(self, callback_id: str, *, user: str) -> AppAnswer:
+        """`user` takes a global shortcut from Slack's own menu."""
+        trigger = self.workspace.grants.trigger(Click(user=user))
+        person, now = self.workspace.users[user], self.workspace.clock()
+        return await self._deliver(
+            "interactive", global_shortcut(callback_id, user=person, trigger_id=trigger, now=now)
+        )
+
+    async def open_home(self, user: str) -> AppAnswer:
+        """`user` opens the app's home tab."""
+        return await self.send_event(
+            {"type": "app_home_opened", "user": user, "channel": f"D{user[1:]}", "tab": "home"}
+        )
 
     async def send_event(
         self, event: Json, *, event_id: str | None = None, retry: int = 0, forgery: Forgery | None = None

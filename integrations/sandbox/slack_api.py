@@ -18,7 +18,7 @@ from integrations.sandbox.slack_answers import (
     show_user,
 )
 from integrations.sandbox.slack_arguments import Arguments
-from integrations.sandbox.slack_limits import Refusal, refusal
+from integrations.sandbox.slack_limits import Refusal, refusal, view_refusal
 from integrations.sandbox.slack_state import Workspace
 from integrations.sandbox.slack_values import Channel, Content, Json, Message
 
@@ -158,10 +158,23 @@ def open_view(workspace: Workspace, arguments: Arguments) -> Json:
     view = arguments.object("view")
     if view is None:
         return refused("invalid_arguments", "missing required field: view")
+    if wrong := view_refusal(view):
+        return wrong.answer()
     click = workspace.grants.exchange(arguments.text("trigger_id"))
     if isinstance(click, Refusal):
         return click.answer()
     return answered(view=workspace.open_view(click.user, view).view)
+
+
+def publish_view(workspace: Workspace, arguments: Arguments) -> Json:
+    view, user = arguments.object("view"), arguments.text("user_id")
+    if view is None or view.get("type") != "home":
+        return refused("invalid_arguments", "missing required field: view")
+    if user not in workspace.users:
+        return refused("user_not_found")
+    if wrong := view_refusal(view):
+        return wrong.answer()
+    return answered(view=workspace.publish_home(user, view))
 
 
 def read_content(arguments: Arguments, *, before: Content | None = None) -> Content | Refusal:
@@ -241,4 +254,5 @@ METHODS: Mapping[str, Callable[[Workspace, Arguments], Json]] = {
     "users.info": user_info,
     "users.lookupByEmail": lookup_by_email,
     "views.open": open_view,
+    "views.publish": publish_view,
 }

@@ -19,10 +19,12 @@ RESPONSES = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Click:
-    """Who pressed a button under which version of a message."""
+    """Who pressed a button under which version of a message, or, without a message, did something in a channel (none:
+    on a tab of the app's own)."""
 
     user: str
-    message: Message
+    message: Message | None = None
+    channel: str = ""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -23,6 +23,14 @@ BUTTON_TEXT = 75
 BUTTON_VALUE = 2_000
 BUTTON_STYLES = ("primary", "danger")
 IDENTIFIER = 255
+VIEW_TITLE = 24
+VIEW_BLOCKS = 100
+VIEW_METADATA = 3_000
+LABEL_TEXT = 2_000
+PLACEHOLDER_TEXT = 150
+OPTIONS = 100
+OPTION_VALUE = 150
+INPUTS = ("plain_text_input", "static_select")
 
 Problems = Iterator[str]
 
@@ -59,16 +67,53 @@ def refusal(content: Content) -> Refusal | None:
     return None
 
 
+def view_refusal(view: Json) -> Refusal | None:
+    """Why Slack would not show this dialog or home tab: docs.slack.dev/reference/views"""
+    problems = tuple(_view(view))
+    return Refusal(error="invalid_arguments", problems=problems) if problems else None
+
+
+def _view(view: Json) -> Problems:
+    if view.get("type") not in ("modal", "home"):
+        yield "must be one of: modal, home [json-pointer:/view/type]"
+    for name in ("title", "submit", "close"):
+        if name in view or (name == "title" and view.get("type") == "modal"):
+            yield from _text(view.get(name), VIEW_TITLE, f"/view/{name}")
+    yield from _length(view.get("private_metadata"), VIEW_METADATA, "/view/private_metadata")
+    yield from _length(view.get("callback_id"), IDENTIFIER, "/view/callback_id")
+    yield from _count(view.get("blocks", []), VIEW_BLOCKS, "/view/blocks")
+    for index, block in enumerate(view.get("blocks", [])):
+        yield from _block(block, f"/view/blocks/{index}", {**_CHECKS, "input": _input})
+
+
 def _blocks(blocks: tuple[Json, ...]) -> Problems:
     yield from _count(blocks, BLOCKS, "/blocks")
     for index, block in enumerate(blocks):
-        at = f"/blocks/{index}"
-        check = _CHECKS.get(block.get("type", ""))
-        if check is None:
-            yield f"unsupported type: {block.get('type')} [json-pointer:{at}/type]"
-        else:
-            yield from _length(block.get("block_id"), IDENTIFIER, f"{at}/block_id")
-            yield from check(block, at)
+        yield from _block(block, f"/blocks/{index}", _CHECKS)
+
+
+def _block(block: Json, at: str, checks: Mapping[str, Callable[[Json, str], Problems]]) -> Problems:
+    check = checks.get(block.get("type", ""))
+    if check is None:
+        yield f"unsupported type: {block.get('type')} [json-pointer:{at}/type]"
+    else:
+        yield from _length(block.get("block_id"), IDENTIFIER, f"{at}/block_id")
+        yield from check(block, at)
+
+
+def _input(block: Json, at: str) -> Problems:
+    yield from _text(block.get("label"), LABEL_TEXT, f"{at}/label")
+    element = block.get("element") or {}
+    where = f"{at}/element"
+    if element.get("type") not in INPUTS:
+        yield f"unsupported type: {element.get('type')} [json-pointer:{where}/type]"
+    if "placeholder" in element:
+        yield from _text(element["placeholder"], PLACEHOLDER_TEXT, f"{where}/placeholder")
+    options = element.get("options", [])
+    yield from _count(options, OPTIONS, f"{where}/options")
+    for index, option in enumerate(options):
+        yield from _text(option.get("text"), BUTTON_TEXT, f"{where}/options/{index}/text")
+        yield from _length(option.get("value"), OPTION_VALUE, f"{where}/options/{index}/value")
 
 
 def _section(block: Json, at: str) -> Problems:

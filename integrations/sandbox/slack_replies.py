@@ -11,7 +11,8 @@ from integrations.sandbox.slack_values import Message
 def respond(workspace: Workspace, click: Click, arguments: Arguments) -> Refusal | None:
     """Carry out one answer: delete or replace the clicked message, say it to everyone, or, unless told otherwise, to
     the person who clicked only."""
-    source = workspace.message(click.message.channel, click.message.ts)
+    source = workspace.message(click.message.channel, click.message.ts) if click.message else None
+    channel = click.message.channel if click.message else click.channel
     if arguments.flag("delete_original"):
         return _delete(workspace, source)
     content = read_content(arguments)
@@ -22,9 +23,9 @@ def respond(workspace: Workspace, click: Click, arguments: Arguments) -> Refusal
             return Refusal(error="message_not_found")
         workspace.update(source, content)
     elif arguments.text("response_type") == "in_channel":
-        workspace.post(workspace.channels[click.message.channel], content)
+        workspace.post(workspace.channels[channel], content)
     else:
-        workspace.whisper(click.message.channel, click.user, content, answers=click.message.ts)
+        workspace.whisper(channel, click.user, content, answers=click.message.ts if click.message else None)
     return None
 
 

@@ -36,6 +36,7 @@ class Workspace:
         self.log: list[Message] = []
         self.ephemerals: list[Ephemeral] = []
         self.views: list[OpenedView] = []
+        self.homes: dict[str, Json] = {}
         self.changed = Pulse()
         self.grants = Grants(monotonic)
         self._messages: dict[str, dict[str, Message]] = {}
@@ -105,10 +106,20 @@ class Workspace:
         return shown
 
     def open_view(self, user: str, view: Json) -> OpenedView:
-        opened = OpenedView(user=user, view={**view, "id": f"V{next(self._ids):09X}"})
+        identity = {"id": f"V{next(self._ids):09X}", "hash": f"{next(self._ids)}.{len(self.views)}"}
+        opened = OpenedView(user=user, view={**view, **identity})
         self.views.append(opened)
         self.changed.beat()
         return opened
+
+    def publish_home(self, user: str, view: Json) -> Json:
+        self.homes[user] = {
+            **view,
+            "id": f"V{next(self._ids):09X}",
+            "blocks": [self._named(one) for one in view["blocks"]],
+        }
+        self.changed.beat()
+        return self.homes[user]
 
     async def wait_for(self, predicate: Callable[[Message], bool], *, within: float) -> Message:
         """The first message, there already or still to come, that `predicate` accepts as it is at that moment.

@@ -1,6 +1,6 @@
 """What the sandbox's Slack workspace is made of: people, conversations, messages, and what was shown to one person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -94,7 +94,7 @@ class Message:
     @property
     def buttons(self) -> tuple[Button, ...]:
         """The buttons that a person sees under this version, in reading order."""
-        return tuple(_button(block, element) for block in self.blocks for element in _elements(block))
+        return buttons_of(self.blocks)
 
     def button(self, action_id: str) -> Button | None:
         return next((button for button in self.buttons if button.action_id == action_id), None)
@@ -120,6 +120,21 @@ class Ephemeral:
 class OpenedView:
     user: str
     view: Json
+
+    @property
+    def title(self) -> str:
+        shown: str = self.view["title"]["text"]
+        return shown
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """The input blocks by their ids, in reading order."""
+        return {block["block_id"]: block for block in self.view["blocks"] if block["type"] == "input"}
+
+
+def buttons_of(blocks: Iterable[Json]) -> tuple[Button, ...]:
+    """In reading order."""
+    return tuple(_button(block, element) for block in blocks for element in _elements(block))
 
 
 def _elements(block: Json) -> Iterator[Json]:

@@ -12,15 +12,18 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 
-from integrations.slack.presses import Presses
+from integrations.slack.front import Front
+from integrations.slack.modals import Modal
 
 log = structlog.get_logger(__name__)
 
 OURS = re.compile(r"^tocsin_")
-"""Every button of ours, those of other releases too: messages stay pressable across an upgrade."""
+"""Every button and dialog of ours, those of other releases too: messages stay pressable across an upgrade."""
+COMMAND = re.compile(r"^/(tocsin|incident)$")
+HOME = "app_home_opened"
 
 
-def build_app(presses: Presses, *, signing_secret: SecretStr) -> AsyncApp:
+def build_app(front: Front, *, signing_secret: SecretStr) -> AsyncApp:
     """Answers before it does anything slow, and asks nothing of Slack's API to do so."""
     # bolt logs whole bodies of refused requests and advice on unknown events; our own events say it shorter
     logger = logging.getLogger("tocsin.slack.bolt")
@@ -34,7 +37,11 @@ def build_app(presses: Presses, *, signing_secret: SecretStr) -> AsyncApp:
         raise_error_for_unhandled_request=True,
         ssl_check_enabled=False,  # it would be answered before the signature is looked at
     )
-    app.action(OURS)(presses.receive)
+    app.action(OURS)(front.presses.receive)
+    app.view(OURS)(front.submissions.receive)
+    app.command(COMMAND)(front.commands.receive)
+    app.shortcut(Modal.DECLARE.value)(front.receive_shortcut)
+    app.event(HOME)(front.home.receive)
     app.error(_answer_error)
     return app
 

@@ -24,7 +24,7 @@ from engine.core.model import Alert, AlertStatus, Incident, Priority
 from engine.ports import Envelope, Rung, Tried
 from integrations.channels.wording import REPEATED, alert_count, late_note, place, worst_first
 from integrations.channels.wording import person as name_of
-from integrations.slack.buttons import buttons
+from integrations.slack.buttons import buttons, next_step
 from integrations.slack.standing import phase, standing
 from integrations.slack.text import link, plain, stack, when
 from integrations.slack.together import bundle_buttons, bundle_list
@@ -33,6 +33,7 @@ HEADER = 150
 STANDING = 1_200
 WHAT = 1_000
 ALERTS = 2_500
+PLAYBOOK = 600
 LADDER = 1_200
 TRIED = 1_200
 FOOT = 900
@@ -100,6 +101,7 @@ def _layout(envelope: Envelope) -> Iterator[Block | None]:
     yield SectionBlock(fields=[_markdown(f"*{name}*\n{value}") for name, value in _facts(envelope)])
     if envelope.incident.state.active:
         yield _section(_alerts(envelope), ALERTS)
+        yield _section(_playbook(envelope), PLAYBOOK)
         yield _section(_ladder(envelope), LADDER)
         yield _section(_tried(envelope), TRIED)
     yield ContextBlock(elements=[_markdown(stack(_footnotes(envelope), FOOT))])
@@ -148,6 +150,18 @@ def _alert(alert: Alert) -> str:
         longer = f"{line} · {link(one.title, one.url)}"
         line = longer if len(longer) <= ALERT else line
     return line
+
+
+def _playbook(envelope: Envelope) -> list[str]:
+    """How far it is, and what to do next."""
+    step, done = next_step(envelope), sum(step.done_at is not None for step in envelope.steps)
+    if not envelope.steps:
+        return []
+    head = f"*Playbook* {done} of {len(envelope.steps)} steps done"
+    if step is None:
+        return [head]
+    detail = f": {plain(step.detail, 250)}" if step.detail else ""
+    return [head, f"Next: {plain(step.number, 20)} {plain(step.title, 150)}{detail}"]
 
 
 def _ladder(envelope: Envelope) -> list[str]:

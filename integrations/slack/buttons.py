@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from slack_sdk.models.blocks import ButtonElement, ConfirmObject, PlainTextObject
 
-from engine.core.model import Incident, MessageKind
+from engine.core.model import Incident, MessageKind, PlaybookStep, State
 from engine.ports import Envelope, Rung
 from integrations.slack.text import clock, plain
 
@@ -19,11 +20,16 @@ class Action(StrEnum):
     ACKNOWLEDGE = "tocsin_acknowledge"
     DECLINE = "tocsin_decline"
     ESCALATE = "tocsin_escalate"
+    HOLD = "tocsin_hold"
+    STEP = "tocsin_step"
+    ADVANCE = "tocsin_advance"
     RESOLVE = "tocsin_resolve"
+    DECLARE = "tocsin_declare"
 
 
 class ButtonValue(BaseModel):
-    """What the presser saw: `level` is the highest level paged by then, `page` the page that the message belongs to.
+    """What the presser saw: `level` is the highest level paged by then, `page` the page that the message belongs to,
+    `phase` the phase that is left by going on, `step` the playbook step that is done.
 
     Fields of other releases are ignored, so that a button still works after an upgrade or a downgrade.
     """
@@ -34,6 +40,13 @@ class ButtonValue(BaseModel):
     generation: Annotated[int, Field(ge=1)]
     level: Annotated[int, Field(ge=0, le=9)] = 0
     page: Annotated[str, Field(max_length=64)] | None = None
+    phase: Annotated[str, Field(max_length=20)] | None = None
+    step: Annotated[str, Field(max_length=64)] | None = None
+
+
+BUTTON = 75
+"""Characters on a button."""
+ONWARD: Mapping[State, State] = {State.ASSESSMENT: State.DIAGNOSIS, State.DIAGNOSIS: State.RESOLUTION}
 
 
 def buttons(envelope: Envelope) -> list[ButtonElement]:
@@ -45,10 +58,29 @@ def buttons(envelope: Envelope) -> list[ButtonElement]:
     rung = next_rung(envelope)
     shown = [_acknowledge(envelope, value)] if _open_question(envelope) else []
     if _paged_and_unanswered(envelope):
-        shown.append(ButtonElement(text=_label("Not me, pass on"), action_id=Action.DECLINE.value, value=value))
+        shown.append(_button("Not me, pass on", Action.DECLINE, value))
     if rung is not None:
-        shown.append(_escalate(envelope, rung, value))
-    return [*shown, _resolve(incident, value)]
+        shown.append(_escalate(envelope, rung, value.model_dump_json(exclude_none=True)))
+    return [*shown, *_further(envelope, value), _resolve(incident, value.model_dump_json(exclude_none=True))]
+
+
+def _further(envelope: Envelope, value: ButtonValue) -> Iterator[ButtonElement]:
+    """Hold, where a level is still to come; the next step of the playbook; the next phase."""
+    incident = envelope.incident
+    if any(rung.state == "due" and rung.level > incident.level for rung in envelope.ladder):
+        yield _button("Hold escalation", Action.HOLD, value)
+    step = next_step(envelope)
+    if step is not None:
+        label = f"Done: {step.number} {plain(step.title)}"
+        yield _button(label[:BUTTON], Action.STEP, value.model_copy(update={"step": step.id}))
+    onward = ONWARD.get(incident.state)
+    if onward is not None and incident.acknowledged_at is not None:
+        yield _button(f"To {onward}", Action.ADVANCE, value.model_copy(update={"phase": incident.state.value}))
+
+
+def next_step(envelope: Envelope) -> PlaybookStep | None:
+    """The first step of the playbook that is not ticked off."""
+    return next((step for step in envelope.steps if step.done_at is None), None)
 
 
 def next_rung(envelope: Envelope) -> Rung | None:
@@ -57,12 +89,11 @@ def next_rung(envelope: Envelope) -> Rung | None:
     return min(above, key=lambda rung: rung.level, default=None)
 
 
-def _value(envelope: Envelope) -> str:
+def _value(envelope: Envelope) -> ButtonValue:
     incident = envelope.incident
-    value = ButtonValue(
+    return ButtonValue(
         incident=incident.ref, generation=incident.generation, level=incident.level, page=envelope.message.page
     )
-    return value.model_dump_json(exclude_none=True)
 
 
 def _open_question(envelope: Envelope) -> bool:
@@ -88,15 +119,34 @@ def asks_owner(envelope: Envelope) -> bool:
     return (incident.lease_asked_at is not None and to_owner) or message.kind is MessageKind.QUESTION
 
 
-def _acknowledge(envelope: Envelope, value: str) -> ButtonElement:
-    label = "Still on it" if asks_owner(envelope) else "Acknowledge"
-    return ButtonElement(text=_label(label), action_id=Action.ACKNOWLEDGE.value, value=value, style="primary")
+def _acknowledge(envelope: Envelope, value: ButtonValue) -> ButtonElement:
+    return _button("Still on it" if asks_owner(envelope) else "Acknowledge", Action.ACKNOWLEDGE, value, "primary")
+
+
+def _button(label: str, action: Action, value: ButtonValue, style: str | None = None) -> ButtonElement:
+    return ButtonElement(
+        text=_label(label), action_id=action.value, value=value.model_dump_json(exclude_none=True), style=style
+    )
 
 
 def acknowledge_button(envelope: Envelope, label: str, place: int) -> ButtonElement:
     """One of several under one message, whose action ids have to differ."""
     action = f"{Action.ACKNOWLEDGE.value}:{place}" if place else Action.ACKNOWLEDGE.value
-    return ButtonElement(text=_label(label), action_id=action, value=_value(envelope), style="primary")
+    return ButtonElement(
+        text=_label(label), action_id=action, value=_value(envelope).model_dump_json(exclude_none=True), style="primary"
+    )
+
+
+def home_acknowledge(incident: Incident) -> ButtonElement:
+    """On the home tab, where each incident has one."""
+    value = ButtonValue(incident=incident.ref, generation=incident.generation, level=incident.level)
+    button = _button("Acknowledge", Action.ACKNOWLEDGE, value, "primary")
+    button.action_id = f"{Action.ACKNOWLEDGE.value}:{incident.ref}"
+    return button
+
+
+def declare_button() -> ButtonElement:
+    return ButtonElement(text=_label("Declare an incident"), action_id=Action.DECLARE.value, value="new")
 
 
 def action_of(action_id: str) -> str:
@@ -105,7 +155,7 @@ def action_of(action_id: str) -> str:
 
 
 def _escalate(envelope: Envelope, rung: Rung, value: str) -> ButtonElement:
-    due = f", ahead of {clock(envelope, rung.due_at)}" if rung.due_at else ""
+    due = f", ahead of {clock(rung.due_at, now=envelope.now, zone=envelope.zone)}" if rung.due_at else ""
     who = plain(rung.who, 120) or "the next level"
     confirm = ConfirmObject(
         title="Call for help?",

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.core.errors import SettingsError
+from integrations.slack.modals import Modal
 
 EVENTS = "/slack/events"
 NAME = "Tocsin"
@@ -32,13 +33,19 @@ SCOPES = (
     Scope(
         name="chat:write",
         why="pages people directly, posts one card for each incident, brings both up to date",
-        methods=("chat.postMessage", "chat.update"),
+        methods=("chat.postMessage", "chat.update", "views.open", "views.publish"),
         required=True,
     ),
     Scope(
         name="chat:write.public",
         why="posts cards into public channels without being invited first",
         methods=("chat.postMessage",),
+        required=True,
+    ),
+    Scope(
+        name="commands",
+        why="takes /tocsin and the shortcut to declare an incident",
+        methods=(),
         required=True,
     ),
     Scope(
@@ -80,9 +87,34 @@ def manifest(base_url: str, *, socket_mode: bool = False) -> Mapping[str, Any]:
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},
         "display_information": {"name": NAME, "description": DESCRIPTION},
-        "features": {"bot_user": {"display_name": NAME, "always_online": True}},
+        "features": {
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": True,
+            },
+            "bot_user": {"display_name": NAME, "always_online": True},
+            "shortcuts": [
+                {
+                    "name": "Declare an incident",
+                    "type": "global",
+                    "callback_id": Modal.DECLARE.value,
+                    "description": "Page whoever is on call",
+                }
+            ],
+            "slash_commands": [
+                {
+                    "command": "/tocsin",
+                    "description": "Declare, acknowledge, escalate, resolve",
+                    "usage_hint": "help",
+                    "should_escape": True,
+                    **({} if socket_mode else {"url": base_url.rstrip("/") + EVENTS}),
+                }
+            ],
+        },
         "oauth_config": {"scopes": {"bot": [scope.name for scope in SCOPES]}},
         "settings": {
+            "event_subscriptions": {**address, "bot_events": ["app_home_opened"]},
             "interactivity": {"is_enabled": True, **address},
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket_mode,
@@ -101,6 +133,8 @@ def _lines(part: Mapping[str, Any], depth: int) -> list[str]:
     for name, value in part.items():
         if isinstance(value, Mapping):
             found += [f"{indent}{name}:", *_lines(value, depth + 1)]
+        elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+            found += [f"{indent}{name}:", *(f"{indent}  - {json.dumps(one)}" for one in value)]
         elif isinstance(value, list):
             found += [f"{indent}{name}:", *(f"{indent}  - {one}{_comment(one)}" for one in value)]
         else:
@@ -109,5 +143,6 @@ def _lines(part: Mapping[str, Any], depth: int) -> list[str]:
 
 
 def _comment(name: str) -> str:
-    scope = next(scope for scope in SCOPES if scope.name == name)
-    return f"  # {'needed' if scope.required else 'optional'}: {scope.why}"
+    """Of a scope; events have none."""
+    scope = next((scope for scope in SCOPES if scope.name == name), None)
+    return f"  # {'needed' if scope.required else 'optional'}: {scope.why}" if scope else ""

@@ -1,21 +1,22 @@
-"""What happens when someone presses a button: one command to the desk, one sentence back to the presser."""
+"""What happens when someone presses a button: one command to the desk and one sentence back, or a dialog."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
-import aiohttp
 import structlog
 from pydantic import BaseModel, Field, ValidationError
 from slack_bolt.async_app import AsyncAck
+from slack_sdk.models.views import View
 
-from engine.core.commands import Acknowledge, Command, Decline, Escalate, Resolve
+from engine.core.commands import Acknowledge, Command, Decline, Escalate, Resolve, Tick
 from engine.core.errors import TocsinError
 from engine.ports import Desk
 from integrations.slack.buttons import Action, ButtonValue, action_of
+from integrations.slack.modals import advance_modal, declare_modal, hold_modal
+from integrations.slack.replies import Replies, carried_out
+from integrations.slack.seen import Seen
 from integrations.slack.text import plain
 
 log = structlog.get_logger(__name__)
@@ -24,15 +25,17 @@ COMMANDS: Mapping[str, Callable[[ButtonValue], Command]] = {
     Action.ACKNOWLEDGE: lambda _: Acknowledge(),
     Action.DECLINE: lambda _: Decline(),
     Action.ESCALATE: lambda value: Escalate(seen_level=value.level),
+    Action.STEP: lambda value: Tick(step=value.step or ""),
     Action.RESOLVE: lambda _: Resolve(validation="stated by the Resolve button in Slack"),
 }
 """What each button asks for."""
 
+DIALOGS: Mapping[str, Callable[[ButtonValue, str], View]] = {Action.HOLD: hold_modal, Action.ADVANCE: advance_modal}
+"""The buttons that ask something first."""
+
 UNKNOWN_BUTTON = (
     "This button is not one that Tocsin knows (any more); nothing was changed. Use the incident's newest message."
 )
-FAILED = "Tocsin could not carry this out, and its log says why. Look at the card before you press again."
-REMEMBERED = 1_000
 
 
 class Presser(BaseModel):
@@ -45,6 +48,10 @@ class PressedButton(BaseModel):
     value: str = ""
 
 
+class Surface(BaseModel):
+    type: str = ""
+
+
 class Press(BaseModel):
     """The parts of a block_actions payload that matter: docs.slack.dev/reference/interaction-payloads"""
 
@@ -52,6 +59,7 @@ class Press(BaseModel):
     actions: Annotated[tuple[PressedButton, ...], Field(min_length=1)]
     trigger_id: str = ""
     response_url: str = ""
+    view: Surface = Surface()
 
     @property
     def button(self) -> PressedButton:
@@ -63,27 +71,33 @@ class Press(BaseModel):
         return self.trigger_id, self.button.action_ts
 
 
-def read_button(button: PressedButton) -> tuple[ButtonValue, Command] | None:
-    """None for a button of another release, or a value that was tampered with."""
-    command = COMMANDS.get(action_of(button.action_id))
-    if command is None:
-        return None
+def read_value(button: PressedButton) -> ButtonValue | None:
+    """None for a value that was tampered with."""
     try:
-        value = ButtonValue.model_validate_json(button.value)
+        return ButtonValue.model_validate_json(button.value)
     except ValidationError:
         return None
-    return value, command(value)
+
+
+def read_button(button: PressedButton) -> tuple[ButtonValue, Command] | None:
+    """None for a button of another release, or a value that was tampered with."""
+    command, value = COMMANDS.get(action_of(button.action_id)), read_value(button)
+    if command is None or value is None:
+        return None
+    try:
+        return value, command(value)
+    except ValidationError:
+        return None
 
 
 class Presses:
-    """Carries presses out behind the answer to Slack, which waits 3 s at most. `timeout` is in seconds."""
+    """`show_home` brings a person's home tab up to date."""
 
-    def __init__(self, desk: Desk, *, session: Callable[[], aiohttp.ClientSession], timeout: float = 10) -> None:
+    def __init__(self, desk: Desk, replies: Replies, seen: Seen, show_home: Callable[[str], Awaitable[None]]) -> None:
+        self._seen = seen
         self._desk = desk
-        self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._seen: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
-        self._running: set[asyncio.Task[None]] = set()
+        self._replies = replies
+        self._show_home = show_home
 
     async def receive(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """The listener of every button."""
@@ -93,22 +107,22 @@ class Presses:
         except ValidationError as error:
             log.warning("slack.press_unreadable", faults=error.error_count())
             return
-        if press.trigger_id and press.identity in self._seen:
+        if press.trigger_id and not self._seen.first(*press.identity):
             log.info("slack.press_repeated", user=press.user.id, action=press.button.action_id)
             return
-        self._seen.append(press.identity)
-        # asyncio keeps only a weak reference: without ours a press could vanish half done
-        task = asyncio.create_task(self._carry_out(press))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def drain(self) -> None:
-        """Returns once every press that was taken in is carried out and answered."""
-        while self._running:
-            await asyncio.wait(self._running)
+        self._replies.later(self._carry_out(press))
 
     async def _carry_out(self, press: Press) -> None:
-        await self._tell(press, await self._act(press))
+        action, value = action_of(press.button.action_id), read_value(press.button)
+        if action == Action.DECLARE:
+            await self.declare(press.user.id, press.trigger_id, press.response_url)
+        elif action in DIALOGS and value is not None:
+            view = DIALOGS[action](value, press.response_url)
+            await self._replies.open(press.user.id, press.trigger_id, view, press.response_url)
+        else:
+            await self._replies.tell(press.user.id, plain(await self._act(press), 3_000), press.response_url)
+            if press.view.type == "home":
+                await self._show_home(press.user.id)
 
     async def _act(self, press: Press) -> str:
         """The sentence for the presser."""
@@ -118,29 +132,20 @@ class Presses:
             log.warning("slack.button_unknown", user=user, action=action)
             return UNKNOWN_BUTTON
         value, command = request
-        try:
-            answer = await self._desk.act(
-                person=("slack", user), incident=value.incident, command=command, generation=value.generation
-            )
-        except TocsinError as error:
-            log.warning("slack.press_refused", user=user, action=action, incident=value.incident, error=str(error))
-            return f"Nothing was changed: {error}"
-        except Exception:  # the edge of a background task: nobody above could tell the presser
-            log.exception("slack.press_failed", user=user, action=action, incident=value.incident)
-            return FAILED
-        log.info("slack.press", user=user, action=action, incident=value.incident, code=answer.code)
-        return answer.sentence
+        work = self._desk.act(
+            person=("slack", user),
+            incident=value.incident,
+            command=command,
+            generation=value.generation,
+            key=press.trigger_id,
+        )
+        return (await carried_out(work, user=user, action=action, incident=value.incident)).sentence
 
-    async def _tell(self, press: Press, sentence: str) -> None:
-        """Seen by the presser only; the card itself is brought up to date by the outbox."""
-        if not press.response_url:
-            log.warning("slack.answer_lost", user=press.user.id, error="the payload names no response_url")
-            return
-        message = {"response_type": "ephemeral", "replace_original": False, "text": plain(sentence, 3_000)}
+    async def declare(self, user: str, trigger_id: str, response_url: str = "", title: str = "") -> None:
+        """Opens the dialog to declare an incident, for somebody who may."""
         try:
-            async with self._session().post(press.response_url, json=message, timeout=self._timeout) as response:
-                response.raise_for_status()
-        except aiohttp.ClientResponseError as error:
-            log.warning("slack.answer_lost", user=press.user.id, error=f"status {error.status}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("slack.answer_lost", user=press.user.id, error=type(error).__name__)
+            board = await self._desk.board(("slack", user))
+        except TocsinError as error:
+            await self._replies.tell(user, plain(str(error), 3_000), response_url)
+            return
+        await self._replies.open(user, trigger_id, declare_modal(board.services, response_url, title), response_url)

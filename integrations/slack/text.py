@@ -44,16 +44,21 @@ def link(title: str, url: str) -> str:
     return f"<{html.escape(address.replace('|', '%7C'), quote=False)}|{shown}>"
 
 
-def clock(envelope: Envelope, at: datetime) -> str:
+def clock(at: datetime, *, now: datetime, zone: str) -> str:
     """`03:30 CET`, for the places where Slack replaces nothing."""
-    shown, name = show_time(at, zone=envelope.zone, now=envelope.now), zone_name(envelope.zone, at)
+    shown, name = show_time(at, zone=zone, now=now), zone_name(zone, at)
     return shown if shown.endswith(name) else f"{shown} {name}"
 
 
 def when(envelope: Envelope, at: datetime) -> str:
     """A time that Slack shows in each reader's own zone, and clients that can't in the recipient's."""
-    shape = "{time}" if abs(at - envelope.now) < TONIGHT else "{date_short_pretty} {time}"
-    return f"<!date^{int(at.timestamp())}^{shape}|{clock(envelope, at)}>"
+    return moment(at, now=envelope.now, zone=envelope.zone)
+
+
+def moment(at: datetime, *, now: datetime, zone: str) -> str:
+    """The same outside of a message."""
+    shape = "{time}" if abs(at - now) < TONIGHT else "{date_short_pretty} {time}"
+    return f"<!date^{int(at.timestamp())}^{shape}|{clock(at, now=now, zone=zone)}>"
 
 
 def stack(lines: Sequence[str], most: int) -> str:

@@ -112,7 +112,7 @@ class Stage:
 
     async def click(self, message: Message, action: str, who: str, *, stale: bool = False) -> AppAnswer:
         answer = await self.slack.click(message, action, user=self.slack_id(who), stale=stale)
-        await self.app.presses.drain()
+        await self.app.slack.drain()
         await self.settle()
         return answer
 

@@ -76,7 +76,7 @@ async def test_two_people_pressing_together_give_one_winner_and_one_friendly_ans
         stage.slack.click(message, ACKNOWLEDGE, user=stage.slack_id("ops-lead")),
         stage.slack.click(message, ACKNOWLEDGE, user=stage.slack_id("ops-senior")),
     )
-    await stage.app.presses.drain()
+    await stage.app.slack.drain()
     await stage.settle()
     kinds = await stage.kinds("INC-1")
     assert kinds.count("incident.acknowledged") == 1

@@ -91,7 +91,13 @@ async def test_a_page_goes_to_the_person_with_its_headline_and_our_name_of_the_d
     receipt = await make().send(PAGE)
     (message,) = slack.messages(user=ANA.id)
     assert message.text == PAGE.headline
-    assert [button.text for button in message.buttons] == ["Acknowledge", "Not me, pass on", "I need help", "Resolve"]
+    assert [button.text for button in message.buttons] == [
+        "Acknowledge",
+        "Not me, pass on",
+        "I need help",
+        "Hold escalation",
+        "Resolve",
+    ]
     payload = {"delivery": "17", "incident": "INC-42"}
     assert message.metadata == {"event_type": "tocsin_delivery", "event_payload": payload}
     reference = f"{message.channel}/{message.ts}"
@@ -111,7 +117,7 @@ async def test_the_earlier_message_is_brought_up_to_date_in_place(slack: SlackSa
     (message,) = slack.messages(user=ANA.id)
     assert updated == receipt
     assert "Acknowledged by Ana Silva" in str(message.blocks)
-    assert [button.text for button in message.buttons] == ["I need help", "Resolve"]
+    assert [button.text for button in message.buttons] == ["I need help", "Hold escalation", "To diagnosis", "Resolve"]
     assert message.metadata is not None
     assert message.metadata["event_payload"]["delivery"] == "17"
 

@@ -46,6 +46,9 @@ def test_the_signature_is_the_one_that_slack_publishes() -> None:
     assert sign(SECRET, "1531420618", PUBLISHED_BODY) == PUBLISHED_SIGNATURE
 
 
+MODAL = {"type": "modal", "callback_id": "resolve", "title": {"type": "plain_text", "text": "Resolve"}, "blocks": []}
+
+
 @pytest.fixture
 async def paged(sandbox: SlackSandbox, client: AsyncWebClient) -> Message:
     await client.chat_postMessage(channel=DANA.id, text="P0 database down", blocks=page("acknowledge", "escalate"))
@@ -188,11 +191,11 @@ def test_what_a_click_entitles_to_ends_in_time(seconds: float, modal: str | None
 
 async def test_a_click_opens_one_modal(sandbox: SlackSandbox, client: AsyncWebClient, app: App, paged: Message) -> None:
     payload = await _clicked(sandbox, app, paged)
-    await client.views_open(trigger_id=payload["trigger_id"], view={"type": "modal", "callback_id": "resolve"})
+    await client.views_open(trigger_id=payload["trigger_id"], view=MODAL)
     (opened,) = sandbox.views(DANA.id)
     assert opened.view["callback_id"] == "resolve"
     with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
-        await client.views_open(trigger_id=payload["trigger_id"], view={"type": "modal"})
+        await client.views_open(trigger_id=payload["trigger_id"], view=MODAL)
 
 
 async def test_an_event_arrives_in_its_envelope_and_again_as_a_retry(sandbox: SlackSandbox, app: App) -> None:

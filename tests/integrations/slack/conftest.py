@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from integrations.sandbox.slack import SlackSandbox
 from integrations.sandbox.slack_values import Channel, User
 from integrations.slack.app import build_app
+from integrations.slack.front import Front
 from integrations.slack.http import SlackHttp
-from integrations.slack.presses import Presses
+from integrations.slack.web import SlackWeb
 from tests.integrations.slack.desk import FakeDesk
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -58,20 +59,21 @@ async def desk() -> FakeDesk:
 
 
 @pytest.fixture
-async def presses(desk: FakeDesk) -> AsyncIterator[Presses]:
+async def front(slack: SlackSandbox, desk: FakeDesk) -> AsyncIterator[Front]:
     async with aiohttp.ClientSession() as session:
-        presses = Presses(desk, session=lambda: session)
-        yield presses
+        web = SlackWeb(session=lambda: session, token=SecretStr("xoxb-made-up"), api_url=slack.api_url)
+        front = Front(desk, web)
+        yield front
         desk.open.set()
-        await presses.drain()
+        await front.drain()
 
 
 @pytest.fixture
-def application(presses: Presses, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+def application(front: Front, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """The product's side, mounted as it is in the engine, with the token where bolt would look for one and use it."""
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-made-up")
     secret = SecretStr(SECRET)
-    http = SlackHttp(build_app(presses, signing_secret=secret), signing_secret=secret)
+    http = SlackHttp(build_app(front, signing_secret=secret), signing_secret=secret)
     application = FastAPI()
 
     @application.post("/slack/events")

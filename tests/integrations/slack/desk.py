@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.core.commands import Command
-from engine.ports import Answer
+from engine.core.errors import NotFound
+from engine.core.model import Incident
+from engine.ports import Answer, Board, Declaration, Watch
+from tests.integrations.slack.envelopes import OPENED, PEOPLE
 
 KNOWN: Mapping[tuple[str, str], str] = {("slack", "U0000ANA"): "Ana Silva", ("slack", "U0000BEN"): "Ben Okafor"}
 
@@ -16,6 +19,7 @@ class Act:
     incident: str
     command: Command
     generation: int | None
+    key: str = field(default="", compare=False)
 
 
 @dataclass(kw_only=True)
@@ -26,20 +30,24 @@ class FakeDesk:
     owner: str | None = None
     error: Exception | None = None
     acts: list[Act] = field(default_factory=list)
+    declared: list[Declaration] = field(default_factory=list)
+    incidents: tuple[Incident, ...] = ()
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.open.set()
 
-    async def act(self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None) -> Answer:
-        self.acts.append(Act(person=person, incident=incident, command=command, generation=generation))
+    async def act(
+        self, *, person: tuple[str, str], incident: str, command: Command, generation: int | None = None, key: str = ""
+    ) -> Answer:
+        self.acts.append(Act(person=person, incident=incident, command=command, generation=generation, key=key))
         await self.open.wait()
         if self.error is not None:
             raise self.error
         name = KNOWN.get(person)
         if name is None:
             return Answer(changed=False, code="person_unknown", sentence=f"{person[1]} is not in contacts.")
-        if generation != self.generation:
+        if generation not in (None, self.generation):
             return Answer(changed=False, code="stale", sentence=f"{incident} was reopened since; nothing was changed.")
         if self.owner is not None:
             return Answer(
@@ -47,3 +55,26 @@ class FakeDesk:
             )
         self.owner = name
         return Answer(changed=True, code="ok", sentence=f"{incident} is yours.")
+
+    async def declare(self, *, person: tuple[str, str], declaration: Declaration) -> Answer:
+        if person not in KNOWN:
+            return Answer(changed=False, code="person_unknown", sentence=f"{person[1]} is not in contacts.")
+        self.declared.append(declaration)
+        return Answer(changed=True, code="opened", sentence="INC-43 is open.")
+
+    async def board(self, person: tuple[str, str]) -> Board:
+        return Board(
+            me=await self.contact(person),
+            zone="Europe/Berlin",
+            now=OPENED,
+            incidents=self.incidents,
+            more=False,
+            watches=(Watch(level=1, title="Operations", primary="ana", secondary="ben"),),
+            services={"checkout": "Checkout", "search": "Search"},
+            people=PEOPLE,
+        )
+
+    async def contact(self, person: tuple[str, str]) -> str:
+        if person not in KNOWN:
+            raise NotFound("person_unknown", f"{person[1]} is not in contacts.")
+        return KNOWN[person].split()[0].lower()

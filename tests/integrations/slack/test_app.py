@@ -14,7 +14,9 @@ from integrations.sandbox.slack_grants import Click
 from integrations.sandbox.slack_values import Content, Message
 from integrations.slack.blocks import render
 from integrations.slack.buttons import Action
-from integrations.slack.presses import FAILED, UNKNOWN_BUTTON, Presses
+from integrations.slack.front import Front
+from integrations.slack.presses import UNKNOWN_BUTTON
+from integrations.slack.replies import FAILED
 from tests.integrations.slack.conftest import ANA, BEN, EVE, INCIDENTS
 from tests.integrations.slack.desk import Act, FakeDesk
 from tests.integrations.slack.envelopes import PAGE
@@ -33,8 +35,8 @@ def post_button(slack: SlackSandbox, action_id: str, value: str) -> Message:
     return slack.workspace.post(INCIDENTS, Content(text="old", blocks=({"type": "actions", "elements": [button]},)))
 
 
-async def told(slack: SlackSandbox, presses: Presses, user: str) -> list[str]:
-    await presses.drain()
+async def told(slack: SlackSandbox, front: Front, user: str) -> list[str]:
+    await front.drain()
     return [one.text for one in slack.ephemerals(user)]
 
 
@@ -48,44 +50,42 @@ async def told(slack: SlackSandbox, presses: Presses, user: str) -> list[str]:
     ],
 )
 async def test_a_press_is_one_command_by_the_presser_on_what_they_saw(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses, action: Action, command: Command
+    slack: SlackSandbox, desk: FakeDesk, front: Front, action: Action, command: Command
 ) -> None:
     answer = await slack.click(post(slack), action, user=ANA.id)
     assert (answer.status, answer.body) == (200, "")
-    assert await told(slack, presses, ANA.id) == ["INC-42 is yours."]
+    assert await told(slack, front, ANA.id) == ["INC-42 is yours."]
     assert desk.acts == [Act(person=("slack", ANA.id), incident="INC-42", command=command, generation=1)]
 
 
 async def test_slack_is_answered_while_the_desk_is_still_at_it(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses
+    slack: SlackSandbox, desk: FakeDesk, front: Front
 ) -> None:
     desk.open.clear()
     answer = await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
     assert answer.status == 200
     assert slack.ephemerals() == []
     desk.open.set()
-    assert await told(slack, presses, ANA.id) == ["INC-42 is yours."]
+    assert await told(slack, front, ANA.id) == ["INC-42 is yours."]
 
 
-async def test_of_two_who_press_one_has_it_and_the_other_is_told_who(slack: SlackSandbox, presses: Presses) -> None:
+async def test_of_two_who_press_one_has_it_and_the_other_is_told_who(slack: SlackSandbox, front: Front) -> None:
     message = post(slack)
     await slack.click(message, Action.ACKNOWLEDGE, user=ANA.id)
     await slack.click(message, Action.ACKNOWLEDGE, user=BEN.id)
-    assert await told(slack, presses, ANA.id) == ["INC-42 is yours."]
-    assert await told(slack, presses, BEN.id) == ["INC-42 is already acknowledged by Ana Silva."]
+    assert await told(slack, front, ANA.id) == ["INC-42 is yours."]
+    assert await told(slack, front, BEN.id) == ["INC-42 is already acknowledged by Ana Silva."]
 
 
-async def test_a_stale_button_says_what_happened_meanwhile(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses
-) -> None:
+async def test_a_stale_button_says_what_happened_meanwhile(slack: SlackSandbox, desk: FakeDesk, front: Front) -> None:
     desk.generation = 2
     await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
-    assert await told(slack, presses, ANA.id) == ["INC-42 was reopened since; nothing was changed."]
+    assert await told(slack, front, ANA.id) == ["INC-42 was reopened since; nothing was changed."]
 
 
-async def test_a_stranger_is_told_so(slack: SlackSandbox, presses: Presses) -> None:
+async def test_a_stranger_is_told_so(slack: SlackSandbox, front: Front) -> None:
     await slack.click(post(slack), Action.RESOLVE, user=EVE.id)
-    assert await told(slack, presses, EVE.id) == ["U0000EVE is not in contacts."]
+    assert await told(slack, front, EVE.id) == ["U0000EVE is not in contacts."]
 
 
 @pytest.mark.parametrize(
@@ -100,43 +100,43 @@ async def test_a_stranger_is_told_so(slack: SlackSandbox, presses: Presses) -> N
     ],
 )
 async def test_a_button_that_is_not_understood_changes_nothing_and_says_so(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses, action: str, value: str
+    slack: SlackSandbox, desk: FakeDesk, front: Front, action: str, value: str
 ) -> None:
     answer = await slack.click(post_button(slack, action, value), action, user=ANA.id)
     assert answer.status == 200
-    assert await told(slack, presses, ANA.id) == [UNKNOWN_BUTTON]
+    assert await told(slack, front, ANA.id) == [UNKNOWN_BUTTON]
     assert desk.acts == []
 
 
 async def test_a_button_of_another_app_is_none_of_our_business(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses
+    slack: SlackSandbox, desk: FakeDesk, front: Front
 ) -> None:
     answer = await slack.click(post_button(slack, "approve", "1"), "approve", user=ANA.id)
     assert answer.status == 200
-    assert await told(slack, presses, ANA.id) == []
+    assert await told(slack, front, ANA.id) == []
     assert desk.acts == []
 
 
-async def test_a_busy_database_is_said_to_be_busy(slack: SlackSandbox, desk: FakeDesk, presses: Presses) -> None:
+async def test_a_busy_database_is_said_to_be_busy(slack: SlackSandbox, desk: FakeDesk, front: Front) -> None:
     desk.error = Overloaded("The database is busy; press again in a moment.")
     await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
-    assert await told(slack, presses, ANA.id) == ["Nothing was changed: The database is busy; press again in a moment."]
+    assert await told(slack, front, ANA.id) == ["Nothing was changed: The database is busy; press again in a moment."]
 
 
 async def test_a_fault_of_ours_is_told_to_the_presser_and_logged_once(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses
+    slack: SlackSandbox, desk: FakeDesk, front: Front
 ) -> None:
     desk.error = RuntimeError("boom")
     with capture_logs() as logs:
         await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
-        assert await told(slack, presses, ANA.id) == [FAILED]
-    assert [(one["event"], one["incident"]) for one in logs] == [("slack.press_failed", "INC-42")]
+        assert await told(slack, front, ANA.id) == [FAILED]
+    assert [(one["event"], one["incident"]) for one in logs] == [("slack.failed", "INC-42")]
 
 
-async def test_what_the_presser_is_told_mentions_nobody(slack: SlackSandbox, desk: FakeDesk, presses: Presses) -> None:
+async def test_what_the_presser_is_told_mentions_nobody(slack: SlackSandbox, desk: FakeDesk, front: Front) -> None:
     desk.owner = "<!channel>"
     await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
-    assert await told(slack, presses, ANA.id) == ["INC-42 is already acknowledged by &lt;!channel&gt;."]
+    assert await told(slack, front, ANA.id) == ["INC-42 is already acknowledged by &lt;!channel&gt;."]
 
 
 def payload(slack: SlackSandbox, message: Message, response_url: str | None = None) -> dict[str, Any]:
@@ -145,29 +145,37 @@ def payload(slack: SlackSandbox, message: Message, response_url: str | None = No
     click = Click(user=ANA.id, message=message)
     url = response_url if response_url is not None else slack.url + slack.workspace.grants.response_path(click)
     return block_actions(
-        click, button, user=ANA, channel=INCIDENTS, trigger_id="1.2.3", response_url=url, now=slack.workspace.clock()
+        message, button, user=ANA, channel=INCIDENTS, trigger_id="1.2.3", response_url=url, now=slack.workspace.clock()
     )
 
 
-async def test_a_payload_that_comes_twice_acts_once(slack: SlackSandbox, desk: FakeDesk, presses: Presses) -> None:
+async def test_a_payload_that_comes_twice_acts_once(slack: SlackSandbox, desk: FakeDesk, front: Front) -> None:
     body = form_body(payload(slack, post(slack)))
     first = await slack.send_signed(body, FORM)
     again = await slack.send_signed(
         body, FORM, extra={"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
     )
     assert (first.status, again.status) == (200, 200)
-    assert len(await told(slack, presses, ANA.id)) == len(desk.acts) == 1
+    assert len(await told(slack, front, ANA.id)) == len(desk.acts) == 1
 
 
-@pytest.mark.parametrize("response_url", ["", "http://127.0.0.1:9/gone", "{slack}/actions/T1/1/unknown"])
+async def test_a_press_where_slack_gives_no_address_for_answers_is_answered_directly(
+    slack: SlackSandbox, front: Front
+) -> None:
+    await slack.send_signed(form_body(payload(slack, post(slack), "")), FORM)
+    assert await told(slack, front, ANA.id) == []
+    assert [one.text for one in slack.messages(user=ANA.id)] == ["INC-42 is yours."]
+
+
+@pytest.mark.parametrize("response_url", ["http://127.0.0.1:9/gone", "{slack}/actions/T1/1/unknown"])
 async def test_an_answer_that_cannot_be_given_is_logged_and_the_command_stands(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses, response_url: str
+    slack: SlackSandbox, desk: FakeDesk, front: Front, response_url: str
 ) -> None:
     body = form_body(payload(slack, post(slack), response_url.format(slack=slack.url)))
     with capture_logs() as logs:
         await slack.send_signed(body, FORM)
-        assert await told(slack, presses, ANA.id) == []
-    assert [one["event"] for one in logs] == ["slack.press", "slack.answer_lost"]
+        assert await told(slack, front, ANA.id) == []
+    assert [one["event"] for one in logs] == ["slack.done", "slack.answer_lost"]
     assert desk.owner == "Ana Silva"
 
 

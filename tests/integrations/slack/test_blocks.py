@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.core.model import AlertStatus, MessageKind, Priority, State
+from engine.core.model import AlertStatus, MessageKind, PlaybookStep, Priority, State
 from engine.ports import Envelope
 from integrations.slack.blocks import render
 from tests.integrations.slack.envelopes import ACKNOWLEDGED, ALERT, PAGE, RESOLVED, at, envelope
@@ -55,7 +55,7 @@ Since {date(0, "03:00 CET")}
 - Why: P0: Operations is due at the opening
 You are primary, Operations, level 1.
 
-[Acknowledge:primary] [Not me, pass on] [I need help] [Resolve:danger]
+[Acknowledge:primary] [Not me, pass on] [I need help] [Hold escalation] [Resolve:danger]
 """
     )
 
@@ -69,7 +69,7 @@ def test_an_acknowledged_card_says_who_has_it_after_how_long_and_for_how_long() 
     assert "Phase Assessment (2 of 5)" in shown
     assert "Impact no payments" in shown
     assert "Commander Ana Silva" in shown
-    assert shown.endswith("\n[I need help] [Resolve:danger]\n")
+    assert shown.endswith("\n[I need help] [Hold escalation] [To diagnosis] [Resolve:danger]\n")
 
 
 def test_the_lease_question_has_a_button_that_says_still_on_it() -> None:
@@ -79,14 +79,14 @@ def test_the_lease_question_has_a_button_that_says_still_on_it() -> None:
     assert (
         f"*Are you still on it?* Answer by {date(23, '03:23 CET')}. Without an answer level 1 is paged again." in shown
     )
-    assert shown.endswith("\n[Still on it:primary] [I need help] [Resolve:danger]\n")
+    assert shown.endswith("\n[Still on it:primary] [I need help] [Hold escalation] [To diagnosis] [Resolve:danger]\n")
 
 
 def test_while_the_owner_is_asked_anyone_else_can_take_over() -> None:
     card = {"kind": MessageKind.CARD, "contact": None, "respond_by": None}
     shown = screen(render(envelope(after=18, message=card, **{**ACKNOWLEDGED, "lease_asked_at": at(18)})).blocks)
     assert "whoever acknowledges now takes it" in shown
-    assert shown.endswith("\n[Acknowledge:primary] [I need help] [Resolve:danger]\n")
+    assert shown.endswith("\n[Acknowledge:primary] [I need help] [Hold escalation] [To diagnosis] [Resolve:danger]\n")
 
 
 def test_a_resolved_card_says_when_service_was_restored_and_how_that_was_checked_and_has_no_buttons() -> None:
@@ -173,3 +173,16 @@ def test_a_message_to_a_channel_does_not_call_its_readers_primary() -> None:
     shown = screen(render(card).blocks)
     assert "- Why: the incident's card" in shown
     assert "You are" not in shown
+
+
+def test_the_playbook_says_how_far_it_is_and_what_to_do_next() -> None:
+    steps = (
+        PlaybookStep(id="a", number="1.1", phase="assessment", title="Confirm severity", done_at=at(2), done_by="ana"),
+        PlaybookStep(id="b", number="1.2", phase="assessment", title="Assess impact", detail="Who can't pay? <!here>"),
+    )
+    shown = screen(render(replace(PAGE, steps=steps)).blocks)
+    assert "*Playbook* 1 of 2 steps done\nNext: 1.2 Assess impact: Who can't pay? &lt;!here&gt;\n" in shown
+    assert "[Done: 1.2 Assess impact]" in shown
+    done = screen(render(replace(PAGE, steps=steps[:1])).blocks)
+    assert "*Playbook* 1 of 1 steps done\n\n" in done
+    assert "[Done:" not in done

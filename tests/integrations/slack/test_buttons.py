@@ -16,22 +16,22 @@ CARD = {"kind": MessageKind.CARD, "contact": None}
 QUESTION = {"kind": MessageKind.QUESTION}
 OTHER = {"contact": "ben"}
 ACKNOWLEDGE, STILL, ESCALATE, RESOLVE = "Acknowledge", "Still on it", "I need help", "Resolve"
-DECLINE = "Not me, pass on"
+DECLINE, HOLD, ONWARD = "Not me, pass on", "Hold escalation", "To diagnosis"
 
 
 @pytest.mark.parametrize(
     ("message", "incident", "labels"),
     [
-        ({}, {}, [ACKNOWLEDGE, DECLINE, ESCALATE, RESOLVE]),
-        ({}, {"declined": ("ana",)}, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
-        (CARD, {}, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
-        ({}, ACKNOWLEDGED, [ESCALATE, RESOLVE]),
-        ({}, {**ACKNOWLEDGED, "state": State.RESOLUTION}, [ESCALATE, RESOLVE]),
+        ({}, {}, [ACKNOWLEDGE, DECLINE, ESCALATE, HOLD, RESOLVE]),
+        ({}, {"declined": ("ana",)}, [ACKNOWLEDGE, ESCALATE, HOLD, RESOLVE]),
+        (CARD, {}, [ACKNOWLEDGE, ESCALATE, HOLD, RESOLVE]),
+        ({}, ACKNOWLEDGED, [ESCALATE, HOLD, ONWARD, RESOLVE]),
+        ({}, {**ACKNOWLEDGED, "state": State.RESOLUTION}, [ESCALATE, HOLD, RESOLVE]),
         ({}, {"level": 3}, [ACKNOWLEDGE, DECLINE, RESOLVE]),
-        (QUESTION, ASKED, [STILL, ESCALATE, RESOLVE]),
-        ({}, ASKED, [STILL, ESCALATE, RESOLVE]),
-        (OTHER, ASKED, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
-        (QUESTION, {}, [ACKNOWLEDGE, ESCALATE, RESOLVE]),
+        (QUESTION, ASKED, [STILL, ESCALATE, HOLD, ONWARD, RESOLVE]),
+        ({}, ASKED, [STILL, ESCALATE, HOLD, ONWARD, RESOLVE]),
+        (OTHER, ASKED, [ACKNOWLEDGE, ESCALATE, HOLD, ONWARD, RESOLVE]),
+        (QUESTION, {}, [ACKNOWLEDGE, ESCALATE, HOLD, RESOLVE]),
         ({}, RESOLVED, []),
         ({}, {"state": State.CLOSED}, []),
         ({}, {"state": State.CANCELLED}, []),

@@ -8,8 +8,8 @@ import pytest
 from integrations.sandbox.clicks import FORM, JSON, SIGNATURE, TIMESTAMP, Forgery, sign, signed_request
 from integrations.sandbox.slack import SlackSandbox
 from integrations.slack.buttons import Action
+from integrations.slack.front import Front
 from integrations.slack.http import LIMIT
-from integrations.slack.presses import Presses
 from tests.integrations.slack.conftest import ANA, SECRET
 from tests.integrations.slack.desk import FakeDesk
 from tests.integrations.slack.test_app import post
@@ -30,10 +30,10 @@ async def send(door: httpx.AsyncClient, body: bytes, content_type: str) -> httpx
 @pytest.mark.usefixtures("connected")
 @pytest.mark.parametrize("forgery", list(Forgery))
 async def test_a_forged_click_is_refused_and_never_reaches_the_desk(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses, forgery: Forgery
+    slack: SlackSandbox, desk: FakeDesk, front: Front, forgery: Forgery
 ) -> None:
     answer = await slack.click(post(slack), Action.RESOLVE, user=ANA.id, forgery=forgery)
-    await presses.drain()
+    await front.drain()
     assert answer.status == 401
     assert answer.json()["title"] == "Unauthorized"
     assert (desk.acts, slack.ephemerals()) == ([], [])

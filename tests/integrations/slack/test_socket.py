@@ -13,7 +13,7 @@ from integrations.sandbox.slack import SlackSandbox
 from integrations.sandbox.slack_faults import Failure
 from integrations.slack.app import build_app
 from integrations.slack.buttons import Action
-from integrations.slack.presses import Presses
+from integrations.slack.front import Front
 from integrations.slack.socket import SocketMode
 from integrations.slack.web import SlackWeb
 from tests.integrations.slack.conftest import ANA, BEN
@@ -23,9 +23,9 @@ from tests.integrations.slack.test_app import post, told
 APP_TOKEN = "xapp-sandbox"
 
 
-def connect(slack: SlackSandbox, presses: Presses, session: aiohttp.ClientSession, token: str) -> SocketMode:
+def connect(slack: SlackSandbox, front: Front, session: aiohttp.ClientSession, token: str) -> SocketMode:
     web = SlackWeb(session=lambda: session, token=SecretStr("xoxb-made-up"), api_url=slack.api_url)
-    return SocketMode(build_app(presses, signing_secret=SecretStr("")), web, app_token=SecretStr(token))
+    return SocketMode(build_app(front, signing_secret=SecretStr("")), web, app_token=SecretStr(token))
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def socket(slack: SlackSandbox, presses: Presses, session: aiohttp.ClientSession) -> AsyncIterator[SocketMode]:
-    socket = connect(slack, presses, session, APP_TOKEN)
+async def socket(slack: SlackSandbox, front: Front, session: aiohttp.ClientSession) -> AsyncIterator[SocketMode]:
+    socket = connect(slack, front, session, APP_TOKEN)
     socket.start()
     await socket.connected()
     yield socket
@@ -44,42 +44,40 @@ async def socket(slack: SlackSandbox, presses: Presses, session: aiohttp.ClientS
 
 
 async def test_a_press_over_the_socket_is_the_same_command(
-    slack: SlackSandbox, desk: FakeDesk, presses: Presses, socket: SocketMode
+    slack: SlackSandbox, desk: FakeDesk, front: Front, socket: SocketMode
 ) -> None:
     answer = await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
     assert (answer.status, answer.body) == (200, "")
-    assert await told(slack, presses, ANA.id) == ["INC-42 is yours."]
+    assert await told(slack, front, ANA.id) == ["INC-42 is yours."]
     assert desk.acts == [Act(person=("slack", ANA.id), incident="INC-42", command=Acknowledge(), generation=1)]
     assert socket.lacks == ""
 
 
 async def test_a_connection_that_slack_renews_is_followed_by_another_before_it_ends(
-    slack: SlackSandbox, presses: Presses, socket: SocketMode
+    slack: SlackSandbox, front: Front, socket: SocketMode
 ) -> None:
     first = slack.sockets.connections[0]
     await slack.sockets.refresh()
     assert first not in slack.sockets.connections
     await slack.click(post(slack), Action.ACKNOWLEDGE, user=BEN.id)
-    assert await told(slack, presses, BEN.id) == ["INC-42 is yours."]
+    assert await told(slack, front, BEN.id) == ["INC-42 is yours."]
 
 
-async def test_a_connection_that_breaks_is_made_again(
-    slack: SlackSandbox, presses: Presses, socket: SocketMode
-) -> None:
+async def test_a_connection_that_breaks_is_made_again(slack: SlackSandbox, front: Front, socket: SocketMode) -> None:
     first = slack.sockets.connections[0]
     await slack.sockets.cut()
     await slack.wait_until(lambda: bool(slack.sockets.connections) and slack.sockets.connections[0] is not first)
     await slack.click(post(slack), Action.ACKNOWLEDGE, user=ANA.id)
-    assert await told(slack, presses, ANA.id) == ["INC-42 is yours."]
+    assert await told(slack, front, ANA.id) == ["INC-42 is yours."]
 
 
 async def test_an_address_that_could_not_be_used_is_not_used_again(
-    slack: SlackSandbox, presses: Presses, session: aiohttp.ClientSession
+    slack: SlackSandbox, front: Front, session: aiohttp.ClientSession
 ) -> None:
     slack.fail(Failure.SERVER_ERROR, method="apps.connections.open", times=1)
     slack.fail(Failure.GARBAGE, method="apps.connections.open", times=1)
     slack.fail(Failure.DROPPED, method="apps.connections.open", times=1)
-    socket = connect(slack, presses, session, APP_TOKEN)
+    socket = connect(slack, front, session, APP_TOKEN)
     with capture_logs() as logs:
         socket.start()
         await socket.connected()
@@ -96,9 +94,9 @@ async def test_an_address_that_could_not_be_used_is_not_used_again(
     ],
 )
 async def test_a_token_that_slack_refuses_is_said_with_what_to_do(
-    slack: SlackSandbox, presses: Presses, session: aiohttp.ClientSession, token: str, said: str
+    slack: SlackSandbox, front: Front, session: aiohttp.ClientSession, token: str, said: str
 ) -> None:
-    socket = connect(slack, presses, session, token)
+    socket = connect(slack, front, session, token)
     with capture_logs() as logs:
         socket.start()
         await slack.wait_until(lambda: slack.calls("apps.connections.open") == 2)
@@ -117,8 +115,8 @@ async def test_fifty_clicks_in_flight_are_answered_within_slack_s_three_seconds(
     assert len(desk.acts) == 50
 
 
-async def test_nothing_is_left_behind(slack: SlackSandbox, presses: Presses, session: aiohttp.ClientSession) -> None:
-    socket = connect(slack, presses, session, APP_TOKEN)
+async def test_nothing_is_left_behind(slack: SlackSandbox, front: Front, session: aiohttp.ClientSession) -> None:
+    socket = connect(slack, front, session, APP_TOKEN)
     socket.start()
     await socket.connected()
     await socket.stop()

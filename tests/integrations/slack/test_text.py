@@ -70,7 +70,7 @@ def test_a_time_on_another_day_comes_with_its_date() -> None:
 
 def test_the_zone_is_named_once_across_a_change_of_the_clocks() -> None:
     evening = datetime(2026, 3, 28, 22, tzinfo=UTC)
-    assert clock(moment(evening, "Europe/Berlin"), evening + timedelta(hours=3)) == "Sun 29 Mar, 03:00 CEST"
+    assert clock(evening + timedelta(hours=3), now=evening, zone="Europe/Berlin") == "Sun 29 Mar, 03:00 CEST"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,129 @@
+"""Working an incident in Slack without leaving it: dialogs, steps, typed commands, over HTTP and over Socket Mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from engine.core.commands import Note
+from engine.services.frontdesk import FrontDesk
+from integrations.sandbox.slack_values import OpenedView
+from tests.scenarios.conftest import OpenStage
+from tests.scenarios.stage import STRANGER, Stage
+from tests.scenarios.test_slack import ACKNOWLEDGE, page
+
+HOLD, ADVANCE, STEP = "tocsin_hold", "tocsin_advance", "tocsin_step"
+
+
+@pytest.fixture(params=[False, True], ids=["http", "socket"])
+async def scene(request: pytest.FixtureRequest, open_stage: OpenStage) -> AsyncIterator[Stage]:
+    async with open_stage(over_socket=request.param) as found:
+        yield found
+
+
+async def submit(stage: Stage, opened: OpenedView, **answers: str) -> dict[str, str]:
+    """The errors that the dialog shows."""
+    answer = await stage.slack.submit(opened, answers)
+    await stage.app.slack.drain()
+    await stage.settle()
+    errors: dict[str, str] = answer.json()["errors"] if answer.body else {}
+    return errors
+
+
+async def typed(stage: Stage, text: str, who: str) -> str:
+    """What the one who typed it is told."""
+    await stage.slack.command(text, user=stage.slack_id(who), channel="incidents")
+    await stage.app.slack.drain()
+    await stage.settle()
+    return stage.told(who)[-1]
+
+
+async def test_an_incident_is_worked_from_page_to_review_in_slack_alone(scene: Stage) -> None:
+    stage = scene
+    await stage.click(await page(stage), ACKNOWLEDGE, "ops-lead")
+    await stage.click(stage.direct("ops-lead")[0], HOLD, "ops-lead")
+    assert await submit(stage, stage.slack.views()[-1], **{"for": "1h"}, reason="the rollback runs") == {}
+    assert "held for 1 h" in stage.told("ops-lead")[-1]
+    await stage.click(stage.direct("ops-lead")[0], STEP, "ops-lead")
+    assert "1 of" in str(stage.direct("ops-lead")[0].blocks)
+    await stage.click(stage.direct("ops-lead")[0], ADVANCE, "ops-lead")
+    assessed = stage.slack.views()[-1]
+    assert await submit(stage, assessed) == {"impact": "The impact has not been stated."}
+    assert await submit(stage, assessed, impact="nobody can pay") == {}
+    await stage.click(stage.direct("ops-lead")[0], ADVANCE, "ops-lead")
+    diagnosed = stage.slack.views()[-1]
+    assert "cause" in await submit(stage, diagnosed)
+    assert await submit(stage, diagnosed, mitigation="rolled back") == {}
+    assert (await stage.incident("INC-1"))["state"] == "resolution"
+    assert "resolved" in await typed(stage, "resolve INC-1 orders go through", "ops-lead")
+    await stage.advance(minutes=240)
+    assert stage.pages("slack") == [(0, "ops-lead")]
+    kinds = await stage.kinds("INC-1")
+    for kind in ("escalation.held", "playbook.step", "incident.documented", "incident.resolved"):
+        assert kind in kinds
+
+
+async def test_a_dialog_that_was_open_while_somebody_else_went_on_says_what_happened(scene: Stage) -> None:
+    stage = scene
+    await stage.click(await page(stage), ACKNOWLEDGE, "ops-lead")
+    await stage.click(stage.direct("ops-lead")[0], HOLD, "ops-lead")
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-senior")
+    before = len(await stage.timeline("INC-1"))
+    errors = await submit(stage, stage.slack.views()[-1], reason="the rollback runs")
+    assert errors == {"reason": "INC-1 is resolved; hold changes nothing."}
+    assert len(await stage.timeline("INC-1")) == before
+
+
+async def test_an_incident_that_is_declared_in_slack_pages_as_an_alert_does(scene: Stage) -> None:
+    stage = scene
+    await stage.slack.shortcut("tocsin_declare", user=stage.slack_id("ops-senior"))
+    await stage.app.slack.drain()
+    assert await submit(stage, stage.slack.views()[-1], title="Nobody can pay", priority="P0", service="") == {}
+    incident = await stage.incident("INC-1")
+    assert (incident["title"], incident["priority"]) == ("Nobody can pay", "P0")
+    assert stage.pages("email") == [(0, "ops-lead")]
+    assert "INC-1 is open for this already" in await typed(stage, "open P0 Nobody can pay", "ops-lead")
+    assert "INC-1* Nobody can pay" in await typed(stage, "list", "ops-lead")
+    assert "Operations lead (example)" in await typed(stage, "oncall", "ops-lead")
+
+
+async def test_a_stranger_and_a_viewer_are_refused_in_words(open_stage: OpenStage) -> None:
+    def demote(document: dict[str, Any]) -> None:
+        document["contacts"]["vp-engineering"]["role"] = "viewer"
+        document["contacts"]["vp-engineering"]["reach"]["slack"] = "U0VIEWER00"
+
+    async with open_stage(edit=demote) as stage:
+        await page(stage)
+        assert "Nobody in Tocsin's contacts" in await typed(stage, "ack INC-1", STRANGER)
+        assert "Nobody in Tocsin's contacts" in await typed(stage, "list", STRANGER)
+        assert "may look at incidents but not act on them" in await typed(stage, "ack INC-1", "vp-engineering")
+        assert "may look at incidents but not report one" in await typed(stage, "open It burns", "vp-engineering")
+        assert "INC-1" in await typed(stage, "list", "vp-engineering")
+        assert (await stage.incident("INC-1"))["acknowledged_by"] is None
+
+
+async def test_the_home_tab_acknowledges(scene: Stage) -> None:
+    stage = scene
+    await page(stage)
+    user = stage.slack_id("ops-lead")
+    await stage.slack.open_home(user)
+    await stage.app.slack.drain()
+    await stage.slack.click_home("tocsin_acknowledge:INC-1", user=user)
+    await stage.app.slack.drain()
+    assert (await stage.incident("INC-1"))["acknowledged_by"] == "ops-lead"
+    assert "with Operations lead (example)" in str(stage.slack.workspace.homes[user])
+
+
+async def test_what_slack_delivers_to_two_replicas_is_done_once(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await page(stage)
+    replicas = [FrontDesk(stage.app.context, stage.app.desk, stage.app.intake) for _ in range(2)]
+    person = ("slack", stage.slack_id("ops-lead"))
+    said = [
+        await replica.act(person=person, incident="INC-1", command=Note(text="called the provider"), key="7.7.7")
+        for replica in replicas
+    ]
+    assert said[0] == said[1]
+    assert (await stage.kinds("INC-1")).count("note") == 1
