@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +27,8 @@ from engine.cli.edge import Edge
 from engine.cli.screen import say, stage
 from engine.demo import demo as play
 from engine.log import set_up
+from engine.sandbox import SPEED
+from engine.sandbox import sandbox as play_by_hand
 
 app = typer.Typer(
     name="tocsin",
@@ -65,6 +69,30 @@ def demo(
     """Play one P0 from webhook to exported report on a fast clock. Nothing leaves this machine."""
     set_up(as_json=False, level="error")
     raise typer.Exit(asyncio.run(play(folder, stage())))
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.")] = 8090,
+    speed: Annotated[float, typer.Option(help="Engine seconds per real second.")] = SPEED,
+) -> None:
+    """Try it by hand: the engine between a mail server and a Slack look-alike in your browser. Nothing leaves this
+    machine, and nothing of it stays."""
+    if not 0 < speed < math.inf:
+        raise typer.BadParameter("give a number above 0", param_hint="--speed")
+    set_up(as_json=False, level="error")
+    asyncio.run(_play(port, speed))
+
+
+async def _play(port: int, speed: float) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+
+    def told(url: str) -> None:
+        say(f"Open {url}/ in a browser. One second is {speed:g} s there. Ctrl-C ends it.")
+
+    await play_by_hand(port, speed, told, ended)
 
 
 app.command("serve")(serving.serve)

@@ -88,7 +88,7 @@ LANE = (
         outbox.c.address == bindparam("address"),
         outbox.c.kind.in_(BUNDLED),
         outbox.c.maybe_sent.is_(False),
-        or_(outbox.c.next_at <= NOW, outbox.c.attempts == 0),
+        or_(outbox.c.next_at <= bindparam("until"), outbox.c.attempts == 0),
     )
     .order_by(outbox.c.priority, outbox.c.next_at)
     .limit(MOST)
@@ -144,9 +144,10 @@ def _turn(row: Row[Any], now: datetime) -> tuple[bool, bool, int, datetime]:
     return update, row.deadline_at > now and row.priority > 0, row.priority, row.next_at
 
 
-def lane(connection: Connection, channel: str, address: str, now: datetime) -> list[Claimed]:
-    """All that waits for one address on one channel and is not known to have failed a moment ago, locked."""
-    given = {"channel": channel, "address": address, "now": now, "most": MOST_IN_ONE}
+def lane(connection: Connection, channel: str, address: str, until: datetime) -> list[Claimed]:
+    """All that waits for one address on one channel, locked; of what has been tried that which is due by `until`: the
+    rest failed a moment ago."""
+    given = {"channel": channel, "address": address, "until": until, "most": MOST_IN_ONE}
     return [_claimed(row) for row in connection.execute(LANE, given)]
 
 

@@ -116,7 +116,8 @@ class Choosing:
             return  # one in a transaction, for alerts wait for its end; these are due again at once
         if found.bundle:
             self._bundled = True
-            fitting = picking.lane(self._connection, way.channel, way.address, now)
+            held_until = max(now, lanes[way].holding or now)
+            fitting = picking.lane(self._connection, way.channel, way.address, held_until)
             self.groups.append(tuple(sorted(fitting, key=urgency)))
             return
         self.singles += waiting[: found.singles]

@@ -60,6 +60,7 @@ class SlackSandbox:
         port: int = 0,
     ) -> None:
         self.request_url = request_url
+        self.bot_token = bot_token
         self.port = port
         self.workspace = Workspace(clock=clock, monotonic=_monotonic, users=users, channels=channels)
         self._signing_secret = signing_secret
@@ -89,6 +90,11 @@ class SlackSandbox:
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def application(self) -> web.Application:
+        """What listens; more may be added to it before the sandbox is entered."""
+        return self._server.application
 
     @property
     def api_url(self) -> str:

@@ -155,7 +155,11 @@ def _made(command: type[Hold] | type[Advance], given: Mapping[str, Any]) -> Comm
         return command.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
-        return Faults(by_field={str(fault["loc"][0]): plain(fault["msg"], 150) for fault in faults})
+        return Faults(by_field={str(fault["loc"][0]): _complaint(fault["type"], fault["msg"]) for fault in faults})
+
+
+def _complaint(kind: str, said: str) -> str:
+    return "Please fill this in." if kind in ("missing", "string_too_short") else plain(said, 150)
 
 
 def _view(callback: Modal, title: str, submit: str, blocks: Sequence[Block], meta: Meta) -> View:

@@ -9,7 +9,7 @@ from integrations.sandbox.slack_values import Message
 from tests.scenarios.stage import STRANGER, Stage
 
 ACKNOWLEDGE, ESCALATE, RESOLVE = "tocsin_acknowledge", "tocsin_escalate", "tocsin_resolve"
-DECLINE = "tocsin_decline"
+DECLINE, HOLD, STEP = "tocsin_decline", "tocsin_hold", "tocsin_step"
 
 
 def button_names(message: Message) -> set[str]:
@@ -25,7 +25,7 @@ async def page(stage: Stage, **labels: str) -> Message:
 async def test_a_page_says_on_the_lock_screen_what_by_when_and_who_the_reader_is(documented_stage: Stage) -> None:
     message = await page(documented_stage)
     assert message.text.startswith("P0 CheckoutDown on checkout · answer by 03:15 UTC · you are primary, Operations")
-    assert button_names(message) == {ACKNOWLEDGE, DECLINE, ESCALATE, RESOLVE}
+    assert button_names(message) == {ACKNOWLEDGE, DECLINE, ESCALATE, HOLD, STEP, RESOLVE}
 
 
 async def test_the_team_channel_gets_one_card(documented_stage: Stage) -> None:

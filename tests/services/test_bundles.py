@@ -102,10 +102,10 @@ async def test_a_p0_goes_at_once_and_takes_along_what_waits(night: Night) -> Non
     assert last.incident.title == "Outage0"
 
 
-async def test_p0s_beyond_the_burst_wait_five_seconds_at_most(night: Night) -> None:
+async def test_p0s_beyond_the_burst_wait_two_seconds_at_most(night: Night) -> None:
     await night.storm(20, "P0")
     assert night.messages("slack") == [1] * BURST
-    await night.later(timedelta(seconds=5))
+    await night.later(timedelta(seconds=2))
     assert night.messages("slack") == [*([1] * BURST), 15]
 
 
@@ -127,6 +127,19 @@ async def test_a_message_for_many_that_fails_is_each_ones_failure_and_is_tried_a
     assert night.messages("slack") == [*([1] * BURST), 10]
     retried = [one for one in await night.accounts() if one.of_kind(Kind.PAGE_RETRIED)]
     assert len(retried) == 10
+
+
+async def test_what_was_tried_and_then_held_for_its_turn_goes_along_too(night: Night) -> None:
+    await night.storm(BURST, "P1")
+    await night.storm(3, "P1", name="Later")
+    night.wire.fates["slack"].append(Fate.FAILS)
+    await night.later(WINDOW)
+    await night.storm(1, "P0", name="Outage")
+    await night.later(timedelta(seconds=10))
+    before = night.messages("slack")
+    assert before == [*([1] * BURST), 1]
+    await night.storm(1, "P0", name="Another outage")
+    assert night.messages("slack") == [*before, 4]
 
 
 async def test_a_message_for_many_that_is_refused_takes_the_next_way_for_each_of_them(night: Night) -> None:

@@ -65,7 +65,7 @@ async def test_a_field_that_was_left_empty_is_named(
 ) -> None:
     answer = await slack.submit(await opened(slack, front, Action.HOLD), {"reason": reason})
     assert answer.json()["response_action"] == "errors"
-    assert list(answer.json()["errors"]) == ["reason"]
+    assert answer.json()["errors"] == {"reason": "Please fill this in."}
     assert desk.acts == []
 
 
