@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from engine.core.draft import Draft
 from engine.core.model import (
     ENGINE,
+    Incident,
     Message,
     MessageKind,
     Until,
@@ -44,6 +47,15 @@ def tell_queue(draft: Draft, reason: str) -> None:
         draft.messages.append(message)
     if not queues:
         draft.record(Kind.LEVEL_UNREACHABLE, ENGINE, f"no working channel to the operations queue ({reason})")
+
+
+QUIETLY = frozenset({"version", "updated_at", "timeline_seq", "timeline_hash"})
+
+
+def changes_course(before: Incident, after: Incident) -> bool:
+    """Whether what has changed is worth telling at once: anything but one more alert or line of the timeline."""
+    names = (field.name for field in fields(Incident))
+    return any(getattr(before, name) != getattr(after, name) for name in names if name not in QUIETLY)
 
 
 def tell(draft: Draft, contact: str, reason: str) -> None:

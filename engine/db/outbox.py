@@ -27,6 +27,7 @@ from engine.db.tables import outbox
 
 PENDING = outbox.c.state == literal_column("'pending'")
 STOPPABLE = (MessageKind.PAGE.value, MessageKind.QUESTION.value)
+UPDATE_EVERY = timedelta(seconds=2)
 KEEP_TRYING = timedelta(hours=1)
 """How long a message without a deadline of its own (a card, a notice) is tried."""
 
@@ -43,13 +44,15 @@ STOP = (
     )
     .with_for_update(skip_locked=True)
 )
-WISH = update(outbox).where(
-    outbox.c.incident_id.in_(IDS),
-    outbox.c.updatable.is_(True),
-    outbox.c.state == literal_column("'sent'"),
-    outbox.c.update_at.is_(None),
-)
 NOW: BindParameter[Any] = bindparam("now")
+SHOWN = update(outbox).where(
+    outbox.c.incident_id.in_(IDS), outbox.c.updatable.is_(True), outbox.c.state == literal_column("'sent'")
+)
+WISH = SHOWN.where(or_(outbox.c.update_at.is_(None), outbox.c.update_at > NOW)).values(update_at=NOW)
+# For a message that was sent, `next_at` is when it may be brought up to date again for something small.
+WISH_SOON = SHOWN.where(outbox.c.update_at.is_(None)).values(
+    update_at=case((outbox.c.next_at > NOW, outbox.c.next_at), else_=NOW)
+)
 MAYBE_SENT = or_(outbox.c.maybe_sent, outbox.c.state == literal_column("'claimed'"))
 TAKE_SENT = update(outbox).where(outbox.c.id.in_(IDS))
 TAKE_NEW = TAKE_SENT.values(state=MessageState.CLAIMED.value, attempts=outbox.c.attempts + 1, maybe_sent=MAYBE_SENT)
@@ -176,11 +179,11 @@ def cancel(connection: Connection, ids: Collection[int], reason: str) -> None:
         )
 
 
-def wish_updates(connection: Connection, ids: Collection[int], now: datetime) -> None:
+def wish_updates(connection: Connection, ids: Collection[int], now: datetime, *, soon: bool = False) -> None:
     """Messages of these incidents that can be brought up to date in place are wished to be; many wishes make one
-    update."""
+    update. `soon`: there is no hurry, and UPDATE_EVERY lies between two updates, so that a flood is a few."""
     if ids:
-        connection.execute(WISH, {"ids": list(ids), "update_at": now})
+        connection.execute(WISH_SOON if soon else WISH, {"ids": list(ids), "now": now})
 
 
 def take(connection: Connection, messages: Collection[Claimed], who: str, until: datetime, name: str | None) -> None:

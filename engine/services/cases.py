@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from engine.core.draft import Case, Decision, Tickmark
 from engine.core.escalation import Changes, plan, reconcile
 from engine.core.model import Alert, Event, Incident, PlaybookStep, Timer, TimerKind, TimerState
+from engine.core.notices import changes_course
 from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
 from engine.db import incidents, outbox, records, timers
@@ -163,7 +164,9 @@ class Ledger:
         timers.finish(connection, self._done, now)
         timers.apply(connection, self._plans, now)
         timers.add(connection, self._timers)
-        outbox.wish_updates(connection, [before.id for before, _ in self._changed], now)
+        at_once = {before.id for before, after in self._changed if changes_course(before, after)}
+        outbox.wish_updates(connection, at_once, now)
+        outbox.wish_updates(connection, {before.id for before, _ in self._changed} - at_once, now, soon=True)
         outbox.add(connection, self._messages)
         self._clear()
 

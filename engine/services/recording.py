@@ -12,6 +12,7 @@ from engine.core.draft import Draft
 from engine.core.errors import DeliveryError
 from engine.core.fallback import after_failure
 from engine.core.model import Delivery, Event, Incident, MessageKind, MessageState
+from engine.core.notices import changes_course
 from engine.core.retry import next_try
 from engine.core.timeline import Kind
 from engine.db import incidents, outbox
@@ -87,7 +88,13 @@ def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object
     incidents can't be brought up to date for one of them."""
     receipt = result.receipt
     stale = result.claimed.updatable and not result.others and incident.updated_at > result.shown.updated_at
-    columns: dict[str, object] = {"shown_version": result.shown.version, "update_at": now if stale else None}
+    soon = now + outbox.UPDATE_EVERY
+    due = now if changes_course(result.shown, incident) else soon
+    columns: dict[str, object] = {
+        "shown_version": result.shown.version,
+        "update_at": due if stale else None,
+        "next_at": soon,
+    }
     if result.claimed.update or receipt is None:
         return columns
     return columns | {

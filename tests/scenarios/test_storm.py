@@ -49,3 +49,23 @@ async def test_a_slack_that_limits_each_conversation_gets_every_page_and_card_in
     assert kinds["page.failed"] == 0
     assert len(stage.slack.messages(channel="incidents")) == AT_ONCE
     assert all(any(line["kind"] == "page.sent" and line["data"]["channel"] == "slack" for line in one) for one in lines)
+
+
+async def test_a_flood_of_alerts_of_one_incident_is_one_card_that_is_edited_a_few_times(
+    documented_stage: Stage,
+) -> None:
+    """500 alerts in 10 s: one post in each conversation and at most 15 edits of it."""
+    stage = documented_stage
+    await stage.fire(priority="P0")
+    for part in range(100):
+        hosts = [alert("CheckoutDown", priority="P0", instance=f"web-{part}-{host}") for host in range(5)]
+        await stage.post_alerts(hosts)
+        await stage.advance(seconds=0.1)
+    await stage.advance(seconds=3)
+    [card] = stage.slack.messages(channel="C0INCIDENTS")
+    [direct] = stage.direct("ops-lead")
+    for shown in (card, direct):
+        assert 3 <= len(shown.history) <= 15
+        assert "501 alerts, the worst 5 of them" in str(shown.blocks)
+    await stage.command("INC-1", "acknowledge", by="ops-lead")
+    assert "Acknowledged by" in str(stage.slack.messages(channel="C0INCIDENTS")[0].blocks)
