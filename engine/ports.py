@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -236,3 +237,18 @@ class Desk(Protocol):
 
     async def contact(self, person: tuple[str, str]) -> str:
         """The contact's id. Raises NotFound for a stranger, Overloaded."""
+
+
+class Verdict(StrEnum):
+    GOOD = "ok"
+    WRONG = "wrong"
+    OPEN = "not known"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One thing that a vendor was asked about; `detail` says what is wrong and what would be right."""
+
+    what: str
+    verdict: Verdict
+    detail: str

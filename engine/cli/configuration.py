@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.bootstrap import DEFAULT, Application, lacks, load_config, playbooks_of
+from engine.bootstrap import DEFAULT, Application, check_slack, lacks, load_config, playbooks_of
 from engine.cli.options import As, AsJson
 from engine.cli.screen import complain, note, plain, say, show_json, table
 from engine.cli.session import actor, run
@@ -18,6 +19,7 @@ from engine.config.stored import to_document
 from engine.core.errors import ConfigError, Finding
 from engine.core.policy import Config
 from engine.core.reach import LOG, ways
+from engine.ports import Look, Verdict
 from engine.report.words import count
 from engine.services import configs
 from engine.services.configs import Applied
@@ -28,24 +30,36 @@ OptionalFile = Annotated[
 ]
 
 
-def check(file: OptionalFile = None, as_json: AsJson = False) -> None:
+AskSlack = Annotated[bool, typer.Option("--slack", help="Ask Slack too: token, scopes, channels, people.")]
+
+
+def check(file: OptionalFile = None, slack: AskSlack = False, as_json: AsJson = False) -> None:
     """Find every fault of a configuration, with its line and what would be right."""
     settings = read_settings()
     path = file or settings.config or DEFAULT
     findings: tuple[Finding, ...] = ()
     warnings: list[str] = []
+    looks: list[Look] = []
     try:
         config = load_config(path)
         warnings = list(_warnings(config, lacks(config, settings)))
+        looks = asyncio.run(check_slack(config, settings)) if slack else []
     except ConfigError as error:
         findings = error.findings
+    wrong = [look for look in looks if look.verdict is Verdict.WRONG]
     if as_json:
-        show_json({"file": str(path), "ok": not findings, "findings": findings, "warnings": warnings})
+        ok = not findings and not wrong
+        show_json({"file": str(path), "ok": ok, "findings": findings, "warnings": warnings, "slack": looks})
     else:
         _show(path, findings, warnings)
-    if findings:
-        complain(f"{path}: {count(len(findings), 'fault')}")
+        if looks:
+            table("", "In Slack", "", rows=((MARKS[look.verdict], look.what, look.detail) for look in looks))
+    if findings or wrong:
+        complain(f"{path}: {count(len(findings) + len(wrong), 'fault')}")
         raise typer.Exit(1)
+
+
+MARKS = {Verdict.GOOD: "✓", Verdict.WRONG: "✗", Verdict.OPEN: "?"}
 
 
 def _show(path: Path, findings: tuple[Finding, ...], warnings: list[str]) -> None:

@@ -287,6 +287,10 @@ class SlackSandbox:
         """How many calls hang at this moment; `wait_until` notices when that changes."""
         return self._faults.held
 
+    def grant(self, *scopes: str) -> None:
+        """Slack names these as the token's; what needs others is answered all the same, but where `fail` says so."""
+        self._server.scopes = scopes
+
     def limit_rate(self, limit: RateLimit | None) -> None:
         """Answer 429 to posts that come faster than `limit`, each channel by itself; None, the default, to none."""
         self._buckets.limit = limit

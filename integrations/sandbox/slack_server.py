@@ -39,6 +39,7 @@ class SlackServer:
         self._buckets = buckets
         self._bot_token = bot_token
         self.calls = Counter[str]()
+        self.scopes: tuple[str, ...] = ()
         self.application = web.Application()
         self.application.router.add_route("*", "/api/{method}", self._call)
         self.application.router.add_post("/actions/{team}/{number}/{secret}", self._respond)
@@ -69,7 +70,8 @@ class SlackServer:
             return web.json_response({**refused("unknown_method"), "req_method": name})
         if name not in TOKENLESS and (error := self._unauthorized(request, arguments)):
             return web.json_response(refused(error))
-        return web.json_response(method(self._workspace, arguments))
+        answer = method(self._workspace, arguments)
+        return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(self.scopes)})
 
     def _unauthorized(self, request: web.Request, arguments: Arguments) -> str | None:
         token = _token(request, arguments)

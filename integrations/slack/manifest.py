@@ -60,8 +60,18 @@ SCOPES = (
     ),
     Scope(
         name="channels:read",
-        why="finds a team channel by its name, for the same with cards",
-        methods=("conversations.list",),
+        why="finds a team channel by its name, for the same with cards, and checks it",
+        methods=("conversations.list", "conversations.info"),
+    ),
+    Scope(
+        name="users:read",
+        why="checks each contact's member ID",
+        methods=("users.info",),
+    ),
+    Scope(
+        name="users:read.email",
+        why="finds the member ID of a contact who has none yet, by mail address",
+        methods=("users.lookupByEmail",),
     ),
     Scope(
         name="channels:history",

@@ -90,7 +90,7 @@ class SocketMode:
             try:
                 connection = await self._open()
             except Exception as error:  # noqa: BLE001 - the edge of the loop: without it nobody could answer any more
-                self._trouble = _reason(error)
+                self._trouble = socket_trouble(error)
                 log.warning("slack.socket_refused", reason=self._trouble)
                 await asyncio.sleep(next(waits))
                 continue
@@ -176,7 +176,7 @@ def _waits() -> Iterator[float]:
         wait = min(LONGEST_WAIT, wait * 2)
 
 
-def _reason(error: Exception) -> str:
+def socket_trouble(error: Exception) -> str:
     """What is wrong, and what would be right; Slack's texts stay out of it, and so does the token."""
     if not isinstance(error, SlackApiError):
         return f"Slack can't be reached ({type(error).__name__})"

@@ -48,7 +48,7 @@ def test_socket_mode_needs_no_address() -> None:
 def test_the_scopes_are_those_of_the_methods_that_are_called_and_no_more() -> None:
     code = "\n".join(path.read_text() for folder in SOURCES for path in sorted(folder.rglob("*.py")))
     called = {name.replace("_", ".") for name in CALLS.findall(code) if "_" in name}
-    assert called - BY_THE_APP_TOKEN == {method for scope in SCOPES for method in scope.methods}
+    assert called - BY_THE_APP_TOKEN - {"auth.test"} == {method for scope in SCOPES for method in scope.methods}
     assert called >= BY_THE_APP_TOKEN
 
 
