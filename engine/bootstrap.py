@@ -58,7 +58,7 @@ from integrations.channels import Resources
 from integrations.heartbeat import Heartbeat
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
 from integrations.slack.app import build_app
-from integrations.slack.checkup import Contact, Place, checkup
+from integrations.slack.checkup import checkup
 from integrations.slack.front import Front
 from integrations.slack.http import SlackHttp
 from integrations.slack.manifest import explained, manifest
@@ -188,32 +188,14 @@ async def check_slack(config: Config, settings: Settings) -> list[Look]:
     """Asks Slack about all that this configuration needs of it. Raises SettingsError without a bot token."""
     if settings.slack_bot_token is None:
         raise SettingsError("SLACK_BOT_TOKEN is not set; there is nothing to ask Slack with")
-    kinds = {name: channel.kind for name, channel in config.channels.items()}
     sessions = Sessions()
+    web = _slack_web(settings, sessions)
     try:
         return await checkup(
-            _slack_web(settings, sessions),
-            app_token=settings.slack_app_token,
-            signing_secret=settings.slack_signing_secret,
-            places=[
-                Place(where=where, address=one.address)
-                for where, found in (("cards", config.cards), ("queue", config.queue))
-                for one in found
-                if kinds.get(one.channel) == "slack"
-            ],
-            contacts=[
-                Contact(
-                    name=name, member=_address(own.reach, kinds, "slack"), email=_address(own.reach, kinds, "email")
-                )
-                for name, own in config.contacts.items()
-            ],
+            web, config, app_token=settings.slack_app_token, signing_secret=settings.slack_signing_secret
         )
     finally:
         await sessions.close()
-
-
-def _address(reach: Mapping[str, str], kinds: Mapping[str, str], kind: str) -> str | None:
-    return next((address for name, address in reach.items() if kinds.get(name) == kind), None)
 
 
 def _resources(settings: Settings, clock: Clock, sessions: Sessions) -> Resources:

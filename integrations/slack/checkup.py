@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from engine.core.errors import DeliveryError
+from engine.core.policy import Config
 from engine.ports import Look, Verdict
 from integrations.channels.foreign import one_line
 from integrations.slack.errors import Refused, delivery_error, read_refusal, transport_error
@@ -40,12 +41,7 @@ class Contact:
 
 
 async def checkup(
-    web: SlackWeb,
-    *,
-    app_token: SecretStr | None,
-    signing_secret: SecretStr | None,
-    places: Sequence[Place],
-    contacts: Sequence[Contact],
+    web: SlackWeb, config: Config, *, app_token: SecretStr | None, signing_secret: SecretStr | None
 ) -> list[Look]:
     """In the order in which a person would mend it. With a token that Slack does not take, that alone."""
     client = web.client()
@@ -56,9 +52,30 @@ async def checkup(
     looks = [Look(what="bot token", verdict=Verdict.GOOD, detail=f"{who.get('user')} in {who.get('team')}")]
     looks += _scopes(who.headers)
     looks.append(await _clicks(client, app_token, signing_secret))
-    looks += [await _place(client, web.token, place) for place in places]
-    looks += [look async for look in _people(client, web.token, contacts)]
+    looks += [await _place(client, web.token, place) for place in _places(config)]
+    looks += [look async for look in _people(client, web.token, _contacts(config))]
     return looks
+
+
+def _places(config: Config) -> list[Place]:
+    found = (("cards", config.cards), ("queue", config.queue))
+    return [
+        Place(where=where, address=one.address)
+        for where, queues in found
+        for one in queues
+        if config.channels[one.channel].kind == "slack"
+    ]
+
+
+def _contacts(config: Config) -> list[Contact]:
+    return [
+        Contact(name=name, member=_address(config, own.reach, "slack"), email=_address(config, own.reach, "email"))
+        for name, own in config.contacts.items()
+    ]
+
+
+def _address(config: Config, reach: Mapping[str, str], kind: str) -> str | None:
+    return next((address for name, address in reach.items() if config.channels[name].kind == kind), None)
 
 
 def _scopes(headers: Mapping[str, str]) -> list[Look]:

@@ -93,43 +93,42 @@ def manifest(base_url: str, *, socket_mode: bool = False) -> Mapping[str, Any]:
             "set it to the address at which Tocsin can be reached from outside, as https://tocsin.example.com, "
             "or use Socket Mode, which needs no address: --socket-mode"
         )
-    address = {} if socket_mode else {"request_url": base_url.rstrip("/") + EVENTS}
+    address = "" if socket_mode else base_url.rstrip("/") + EVENTS
+    requests = {"request_url": address} if address else {}
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},
         "display_information": {"name": NAME, "description": DESCRIPTION},
-        "features": {
-            "app_home": {
-                "home_tab_enabled": True,
-                "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": True,
-            },
-            "bot_user": {"display_name": NAME, "always_online": True},
-            "shortcuts": [
-                {
-                    "name": "Declare an incident",
-                    "type": "global",
-                    "callback_id": Modal.DECLARE.value,
-                    "description": "Page whoever is on call",
-                }
-            ],
-            "slash_commands": [
-                {
-                    "command": "/tocsin",
-                    "description": "Declare, acknowledge, escalate, resolve",
-                    "usage_hint": "help",
-                    "should_escape": True,
-                    **({} if socket_mode else {"url": base_url.rstrip("/") + EVENTS}),
-                }
-            ],
-        },
+        "features": _features(address),
         "oauth_config": {"scopes": {"bot": [scope.name for scope in SCOPES]}},
         "settings": {
-            "event_subscriptions": {**address, "bot_events": ["app_home_opened"]},
-            "interactivity": {"is_enabled": True, **address},
+            "event_subscriptions": {**requests, "bot_events": ["app_home_opened"]},
+            "interactivity": {"is_enabled": True, **requests},
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket_mode,
             "token_rotation_enabled": False,
         },
+    }
+
+
+def _features(address: str) -> dict[str, Any]:
+    """`address`: where Slack sends commands; empty in Socket Mode."""
+    declare = {
+        "name": "Declare an incident",
+        "type": "global",
+        "callback_id": Modal.DECLARE.value,
+        "description": "Page whoever is on call",
+    }
+    command = {
+        "command": "/tocsin",
+        "description": "Declare, acknowledge, escalate, resolve",
+        "usage_hint": "help",
+        "should_escape": True,
+    }
+    return {
+        "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": True},
+        "bot_user": {"display_name": NAME, "always_online": True},
+        "shortcuts": [declare],
+        "slash_commands": [{**command, "url": address} if address else command],
     }
 
 
