@@ -28,6 +28,7 @@ from engine.core.commands import (
     Hold,
     Merge,
     Note,
+    OpenRoom,
     Reopen,
     Reprioritize,
     Resolve,
@@ -114,6 +115,11 @@ def escalate(
 def decline(ref: Ref, reason: Reason = None, who: As = None, as_json: AsJson = False) -> None:
     """Not me: the level's other person is paged now, else the next level."""
     act(ref, build(Decline, reason=reason), who, as_json)
+
+
+def room(ref: Ref, who: As = None, as_json: AsJson = False) -> None:
+    """Open a channel of its own for the incident."""
+    act(ref, build(OpenRoom), who, as_json)
 
 
 def hold(
@@ -229,7 +235,7 @@ def tick(
 def add_to(app: typer.Typer) -> None:
     app.command("ack")(acknowledge)
     for verb in (
-        *(advance, resolve, reopen, escalate, decline, hold),
+        *(advance, resolve, reopen, escalate, decline, hold, room),
         *(close, cancel, merge, assign, reprioritize, document, tick),
     ):
         app.command(verb.__name__)(verb)

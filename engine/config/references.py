@@ -102,6 +102,8 @@ def _of_connections(config: Config) -> Iterator[Reference]:
             yield Reference(at=("integrations", name, "service"), to=Target.SERVICE, name=integration.service)
     for name, channel in config.channels.items():
         yield Reference(at=("channels", name, "kind"), to=Target.KIND, name=channel.kind)
+    if config.room is not None:
+        yield Reference(at=("room", "channel"), to=Target.CHANNEL, name=config.room.channel)
     for section, queues in (("cards", config.cards), ("queue", config.queue)):
         for place, queue in enumerate(queues):
             yield Reference(at=(section, place, "channel"), to=Target.CHANNEL, name=queue.channel)

@@ -160,6 +160,12 @@ class Escalate(Base):
     reason: Text | None = None
 
 
+class OpenRoom(Base):
+    """A channel of its own for the incident, with whoever is paged and whoever commands."""
+
+    name: Literal["open_room"] = "open_room"
+
+
 class Note(Base):
     """A line for the record."""
 
@@ -191,6 +197,7 @@ Command = Annotated[
     | Assign
     | Hold
     | Escalate
+    | OpenRoom
     | Note
     | Tick,
     Field(discriminator="name"),

@@ -19,6 +19,7 @@ from engine.core.commands import (
     Hold,
     Merge,
     Note,
+    OpenRoom,
     Reopen,
     Reprioritize,
     Resolve,
@@ -30,7 +31,7 @@ from engine.core.escalation import response_due
 from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
 from engine.core.lifecycle import close_quietly, enter, next_state
 from engine.core.model import ActionItem, Actor, MessageKind, State
-from engine.core.notices import tell
+from engine.core.notices import ask_for_room, tell
 from engine.core.paging import numbers, page_level, page_others, seat_paged
 from engine.core.priority import set_priority
 from engine.core.spans import spell
@@ -302,6 +303,18 @@ def _decline(draft: Draft, command: Decline, actor: Actor, state: State) -> Deci
     return draft.decision(f"{incident.ref} is passed on: {paged[0]} is being paged.")
 
 
+def _open_room(draft: Draft, command: OpenRoom, actor: Actor, state: State) -> Decision:
+    incident = draft.incident
+    if incident.room_at is not None:
+        return unchanged(incident, "room_there", f"{incident.ref} has a war room already.")
+    if not ask_for_room(draft, actor, "asked for"):
+        raise Refusal(
+            "no_rooms", "There are no war rooms here: `room` in tocsin.yaml names a channel that can have them."
+        )
+    _renew(draft, actor)
+    return draft.decision(f"A war room for {incident.ref} is being opened.")
+
+
 def _note(draft: Draft, command: Note, actor: Actor, state: State) -> Decision:
     facts = {"happened_at": format_time(command.happened_at)} if command.happened_at else {}
     draft.record(Kind.NOTE, actor, command.text, text=command.text, **facts)
@@ -344,6 +357,7 @@ EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
     "assign": _assign,
     "hold": _hold,
     "escalate": _escalate,
+    "open_room": _open_room,
     "note": _note,
     "tick": _tick,
 }

@@ -14,7 +14,7 @@ from engine.core.draft import Case, Decision, Draft, unchanged
 from engine.core.firing import start
 from engine.core.matchers import all_match
 from engine.core.model import ENGINE, Actor, Alert, AlertStatus, Classification, Incident, Priority, State, incident_ref
-from engine.core.notices import post_cards, tell
+from engine.core.notices import ask_for_room, post_cards, tell
 from engine.core.policy import Clearing, Config
 from engine.core.priority import set_priority
 from engine.core.timeline import Kind
@@ -106,6 +106,8 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
     for placed in arrivals[1:]:
         draft.record(Kind.ALERT_JOINED, placed.actor, placed.alert.title, fingerprint=placed.alert.fingerprint)
     post_cards(draft)
+    if config.room is not None and found.page and found.priority in config.room.priorities:
+        ask_for_room(draft, ENGINE, f"every {found.priority} has one")
     draft.planned = start(draft, f"opened as {found.priority}: {found.reason}")
     return draft.decision(f"{incident.ref} is open.")
 

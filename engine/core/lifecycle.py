@@ -34,6 +34,7 @@ TRANSITIONS: tuple[tuple[str, list[str], str | None], ...] = (
     ("assign", ACTIVE, None),
     ("hold", ACTIVE, None),
     ("escalate", ACTIVE, None),
+    ("open_room", ACTIVE, None),
     ("note", [state.value for state in State], None),
     ("document", OPEN, None),
     ("tick", OPEN, None),

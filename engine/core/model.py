@@ -102,6 +102,7 @@ class TimerState(StrEnum):
 class MessageKind(StrEnum):
     PAGE = "page"  # wakes a person
     CARD = "card"  # the incident's card in a team channel
+    ROOM = "room"  # a channel of the incident's own, with its card
     QUESTION = "question"  # asks the owner for a sign of life
     NOTICE = "notice"  # tells a person or a queue, wakes nobody
     UPDATE = "update"  # brings an earlier message up to date, in place
@@ -198,6 +199,7 @@ class Incident:
     `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
     `level_caps` holds, by level number, the latest time that a raise may not push a level past.
     `declined` are those who have passed it on in this cycle; they are paged no more in it.
+    `room_at` is when a channel of its own was asked for.
     `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
     acknowledged, until it is handed over.
     """
@@ -231,6 +233,7 @@ class Incident:
     lease_until: datetime | None = None
     lease_asked_at: datetime | None = None
     declined: tuple[str, ...] = ()
+    room_at: datetime | None = None
     hold_until: datetime | None = None
     hold_by: str | None = None
     hold_reason: str | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 
 from engine.core.draft import Draft
 from engine.core.model import (
     ENGINE,
+    Actor,
     Incident,
     Message,
     MessageKind,
@@ -49,6 +51,9 @@ def tell_queue(draft: Draft, reason: str) -> None:
         draft.record(Kind.LEVEL_UNREACHABLE, ENGINE, f"no working channel to the operations queue ({reason})")
 
 
+NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+ROOM_NAME = 80
+"""Characters; Slack's limit."""
 QUIETLY = frozenset({"version", "updated_at", "timeline_seq", "timeline_hash"})
 
 
@@ -65,6 +70,24 @@ def tell(draft: Draft, contact: str, reason: str) -> None:
         draft.messages.append(
             Message(kind=MessageKind.NOTICE, channel=channel, address=address, contact=contact, reason=reason)
         )
+
+
+def ask_for_room(draft: Draft, actor: Actor, reason: str) -> bool:
+    """A channel of the incident's own. False where there are none, or none can be made at the moment."""
+    room, incident = draft.case.config.room, draft.incident
+    if room is None or room.channel not in draft.case.reachable:
+        return False
+    draft.change(room_at=draft.now)
+    draft.record(Kind.ROOM_ASKED, actor, reason, channel=room.channel)
+    address = room_name(incident)
+    draft.messages.append(Message(kind=MessageKind.ROOM, channel=room.channel, address=address, reason=reason))
+    return True
+
+
+def room_name(incident: Incident) -> str:
+    """`inc-42-checkout-is-down`: by its beginning the incident is known again."""
+    words = NOT_IN_NAMES.sub("-", incident.title.lower()).strip("-")
+    return f"{incident.ref.lower()}-{words}"[:ROOM_NAME].rstrip("-")
 
 
 def post_cards(draft: Draft) -> None:

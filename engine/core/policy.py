@@ -296,6 +296,16 @@ class Canary(Model):
         return self
 
 
+class Room(Model):
+    """A channel of its own for an incident: who is paged and who commands are invited, messages that somebody marks
+    there go onto the timeline, and it is archived when the incident is over."""
+
+    channel: Name
+    """The channel (of a kind that has rooms) in which it is made."""
+    priorities: tuple[Priority, ...] = ()
+    """Incidents of these get one as they open; for all others somebody presses the button."""
+
+
 class Bundling(Model):
     """What keeps a storm of incidents from becoming as many messages to one person, on each channel by itself."""
 
@@ -322,6 +332,8 @@ class Config(Model):
     """Team channels that get one card per incident."""
     queue: tuple[Queue, ...] = ()
     """The standard operations queue, for what waits for business hours or wakes nobody."""
+    room: Room | None = None
+    """Without it there are no war rooms."""
     bundling: Bundling = Bundling()
     routes: tuple[Route, ...] = ()
     classification: ClassificationRules

@@ -73,6 +73,7 @@ class IncidentRow(SQLModel, table=True):
     lease_until: datetime | None = when(nullable=True)
     lease_asked_at: datetime | None = when(nullable=True)
     declined: Any = json(nullable=True)
+    room_at: datetime | None = when(nullable=True)
     hold_until: datetime | None = when(nullable=True)
     hold_by: str | None
     hold_reason: str | None

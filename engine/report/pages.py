@@ -62,9 +62,9 @@ def pages(facts: Facts) -> tuple[Page, ...]:
 
 
 def other_messages(facts: Facts) -> tuple[OtherMessage, ...]:
-    """Cards, notices and questions; updates of messages already sent are left out."""
+    """Cards, rooms, notices and questions; updates of messages already sent are left out."""
     names = Names(people=facts.people)
-    kinds = (MessageKind.CARD, MessageKind.NOTICE, MessageKind.QUESTION)
+    kinds = (MessageKind.CARD, MessageKind.ROOM, MessageKind.NOTICE, MessageKind.QUESTION)
     return tuple(
         OtherMessage(
             kind=delivery.message.kind,

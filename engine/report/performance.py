@@ -55,7 +55,12 @@ PAGE_OUTCOMES = {
     PageOutcome.WAITING: ("not confirmed", Tone.WARN),
 }
 
-MESSAGES = {MessageKind.CARD: "card", MessageKind.NOTICE: "notice", MessageKind.QUESTION: "question"}
+MESSAGES = {
+    MessageKind.CARD: "card",
+    MessageKind.ROOM: "war room",
+    MessageKind.NOTICE: "notice",
+    MessageKind.QUESTION: "question",
+}
 
 
 def performance(report: Report, stamps: Stamps) -> tuple[Section, ...]:

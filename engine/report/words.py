@@ -63,6 +63,7 @@ KINDS = {
     Kind.LEASE_RENEWED: "Owner is still on it",
     Kind.DECLINED: "Passed on",
     Kind.HELD: "Escalation held",
+    Kind.ROOM_ASKED: "War room asked for",
     Kind.PHASE: "Phase entered",
     Kind.PHASE_SKIPPED: "Phase skipped",
     Kind.DOCUMENTED: "Findings written down",

@@ -22,6 +22,8 @@ from engine.services.parcels import TIMED
 
 Group = tuple[Claimed, ...]
 """Messages that go out as one."""
+ALONE = (MessageKind.CARD, MessageKind.ROOM)
+"""What can share a message with nothing."""
 TOGETHER = 16
 """Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""
 SPREAD = 4
@@ -62,7 +64,7 @@ class Choosing:
             elif one.maybe_sent:
                 self.singles.append(one)
             else:
-                waiting = cards if one.delivery.message.kind is MessageKind.CARD else lanes
+                waiting = cards if one.delivery.message.kind in ALONE else lanes
                 waiting.setdefault(way, []).append(one)
         mates = (tuple(picking.mates(self._connection, name, self._now)) for name in names)
         self.groups += [group for group in mates if group]

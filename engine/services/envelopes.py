@@ -104,9 +104,27 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
         alerts=tuple(one.alert for one in _worst(around.alerts)),
         alert_count=len(around.alerts),
         steps=around.steps,
+        room=_room(around.deliveries),
+        room_possible=config.room is not None and incident.room_at is None,
+        invited=_invited(config, claimed, incident, around.deliveries),
         next_step=next_step(config, incident, around.timers, _zone(config, claimed)),
         receipt=_receipt(claimed),
     )
+
+
+def _room(deliveries: Sequence[Delivery]) -> str:
+    rooms = (one.receipt.get("channel", "") for one in deliveries if one.message.kind is MessageKind.ROOM)
+    return next((room for room in rooms if room), "")
+
+
+def _invited(config: Config, claimed: Claimed, incident: Incident, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
+    """Into a room: who was paged, who has it, who commands; each once."""
+    channel = claimed.delivery.message.channel
+    if claimed.delivery.message.kind is not MessageKind.ROOM:
+        return ()
+    paged = (one.message.contact for one in deliveries if one.message.kind is MessageKind.PAGE)
+    known = (config.contacts.get(name or "") for name in (incident.commander, incident.lease_owner, *paged))
+    return tuple(dict.fromkeys(one.reach[channel] for one in known if one and channel in one.reach))
 
 
 def people(config: Config) -> dict[str, str]:

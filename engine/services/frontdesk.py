@@ -50,7 +50,7 @@ class FrontDesk:
             kept = await run_once(
                 self._context,
                 Question(
-                    caller=str(actor), key=f"{person[0]}:{key}", request=hashlib.sha256(asked.encode()).hexdigest()
+                    caller=person[0], key=f"{person[0]}:{key}", request=hashlib.sha256(asked.encode()).hexdigest()
                 ),
                 ref=incident,
                 command=command,

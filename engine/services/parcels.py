@@ -61,9 +61,11 @@ class Parcel:
 
 
 def why_unwanted(claimed: Claimed, incident: Incident) -> str:
-    """Empty while the message is wanted. Only what wakes people ends with the incident; cards and notices go on."""
+    """Empty while the message is wanted. What wakes people ends with the incident, and a room is no longer
+    needed then; cards and notices go on."""
     message = claimed.delivery.message
-    if claimed.update or message.kind not in TIMED:
+    ends = message.kind in TIMED or message.kind is MessageKind.ROOM
+    if claimed.update or not ends:
         return ""
     if not incident.state.active:
         return f"the incident is {incident.state}"

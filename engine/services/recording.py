@@ -44,9 +44,16 @@ def record(
         if event is not None and event.kind == Kind.PAGE_FAILED.value:
             lost.append(result)
     outbox.record(connection, outcomes, who)
+    # A room that is there now is worth a line on the other messages.
+    rooms = {one.claimed.incident for one in results if one.receipt and not one.claimed.update and _is_room(one)}
+    outbox.wish_updates(connection, rooms, now, soon=True)
     if lines:
         incidents.append_to(connection, found, lines, now)
     _go_on(connection, context, lost, now)
+
+
+def _is_room(result: Result) -> bool:
+    return result.claimed.delivery.message.kind is MessageKind.ROOM
 
 
 def _outcome(

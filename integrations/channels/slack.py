@@ -13,12 +13,14 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from engine.core.errors import DeliveryError
+from engine.core.model import MessageKind
 from engine.core.spans import Span
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
 from integrations.slack.blocks import Rendered, render
 from integrations.slack.errors import delivery_error, read_refusal, transport_error
 from integrations.slack.lookup import METADATA_TYPE, find_delivery
+from integrations.slack.rooms import ensure_room, leave_room, pin_card
 from integrations.slack.web import SlackWeb
 
 
@@ -78,18 +80,22 @@ class SlackChannel:
 
     async def _call(self, envelope: Envelope, rendered: Rendered) -> AsyncSlackResponse:
         client, blocks = self._web.client(), rendered.as_json()
+        is_room = envelope.message.kind is MessageKind.ROOM
         if envelope.receipt is not None:
             # without metadata: Slack keeps the first delivery's, by which the message is looked up
-            return await client.chat_update(
+            updated = await client.chat_update(
                 channel=envelope.receipt.data["channel"],
                 ts=envelope.receipt.data["ts"],
                 text=rendered.text,
                 blocks=blocks,
                 parse="none",
             )
+            if is_room:
+                await leave_room(client, envelope, envelope.receipt.data["channel"])
+            return updated
         payload = {"delivery": envelope.id, "incident": envelope.incident.ref}
-        return await client.chat_postMessage(
-            channel=envelope.message.address,
+        posted = await client.chat_postMessage(
+            channel=await ensure_room(client, envelope) if is_room else envelope.message.address,
             text=rendered.text,
             blocks=blocks,
             parse="none",
@@ -97,6 +103,9 @@ class SlackChannel:
             unfurl_media=False,
             metadata={"event_type": METADATA_TYPE, "event_payload": payload},
         )
+        if is_room:
+            await pin_card(client, posted["channel"], posted["ts"])
+        return posted
 
 
 def _receipt(answer: AsyncSlackResponse) -> Receipt:

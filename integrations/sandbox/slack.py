@@ -1,6 +1,7 @@
 """A Slack workspace on loopback: the Web API for the app, and people who press its buttons."""
 
 import asyncio
+import html
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -25,12 +26,13 @@ from integrations.sandbox.clicks import (
     view_submission,
 )
 from integrations.sandbox.faults import Switchboard
+from integrations.sandbox.slack_answers import show_message
 from integrations.sandbox.slack_faults import Buckets, Failure, Fault, RateLimit
 from integrations.sandbox.slack_grants import Click
 from integrations.sandbox.slack_server import SlackServer
 from integrations.sandbox.slack_socket import SocketDoor
 from integrations.sandbox.slack_state import Workspace
-from integrations.sandbox.slack_values import Channel, Ephemeral, Json, Message, OpenedView, User, buttons_of
+from integrations.sandbox.slack_values import Channel, Content, Ephemeral, Json, Message, OpenedView, User, buttons_of
 
 HOST = "127.0.0.1"
 ANSWER_SECONDS = 10.0  # Slack gives up after 3; a test wants to see how late a late answer is
@@ -200,6 +202,34 @@ class SlackSandbox:
         return await self._deliver(
             "interactive", global_shortcut(callback_id, user=person, trigger_id=trigger, now=now)
         )
+
+    def say(self, text: str, *, user: str, channel: str) -> Message:
+        """`user` writes something in a channel (id or name); the app hears nothing of it."""
+        place = self.workspace.conversation(channel)
+        if place is None or place.archived:
+            raise LookupError(f"nobody can write in {channel!r}")
+        return self.workspace.post(place, Content(text=html.escape(text, quote=False)), author=user)
+
+    async def mark(self, message: Message, reaction: str, *, user: str, event_id: str | None = None) -> AppAnswer:
+        """`user` puts a reaction under a message."""
+        item = {"type": "message", "channel": message.channel, "ts": message.ts}
+        event = {
+            "type": "reaction_added",
+            "user": user,
+            "reaction": reaction,
+            "item": item,
+            "item_user": message.author,
+        }
+        return await self.send_event(event, event_id=event_id)
+
+    async def message_shortcut(self, callback_id: str, message: Message, *, user: str) -> AppAnswer:
+        """`user` takes a shortcut from a message's menu."""
+        trigger = self.workspace.grants.trigger(Click(user=user))
+        person, now = self.workspace.users[user], self.workspace.clock()
+        payload = global_shortcut(callback_id, user=person, trigger_id=trigger, now=now)
+        place = self.workspace.channels[message.channel]
+        about = {"channel": {"id": place.id, "name": place.name}, "message": show_message(message)}
+        return await self._deliver("interactive", {**payload, "type": "message_action", **about})
 
     async def open_home(self, user: str) -> AppAnswer:
         """`user` opens the app's home tab."""

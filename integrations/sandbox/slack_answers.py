@@ -23,11 +23,10 @@ def refused(error: str, *problems: str) -> Json:
 
 def show_message(message: Message, *, with_metadata: bool = False) -> Json:
     shown: Json = {
-        "user": BOT_USER,
+        "user": message.author or BOT_USER,
         "type": "message",
         "ts": message.ts,
-        "bot_id": BOT_ID,
-        "app_id": APP_ID,
+        **({} if message.author else {"bot_id": BOT_ID, "app_id": APP_ID}),
         "text": message.text,
         "team": TEAM["id"],
         "blocks": list(message.blocks),
@@ -54,6 +53,7 @@ def show_channel(channel: Channel) -> Json:
         "is_private": False,
         "is_archived": channel.archived,
         "is_member": channel.member,
+        "topic": {"value": channel.topic},
     }
 
 

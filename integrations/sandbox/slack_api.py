@@ -3,6 +3,7 @@
 Shapes and error codes: docs.slack.dev/reference/methods.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 from integrations.sandbox.slack_answers import (
@@ -23,6 +24,8 @@ from integrations.sandbox.slack_state import Workspace
 from integrations.sandbox.slack_values import Channel, Content, Json, Message
 
 HISTORY_PAGE = 100
+TOPIC = 250
+NAMES = re.compile(r"[a-z0-9_-]{1,80}")
 
 
 def auth_test(workspace: Workspace, arguments: Arguments) -> Json:
@@ -238,18 +241,85 @@ def _between(ts: float, oldest: float, latest: float, edges: tuple[float, ...]) 
     return oldest < ts < latest or ts in edges
 
 
+def create_conversation(workspace: Workspace, arguments: Arguments) -> Json:
+    name = arguments.text("name")
+    if not NAMES.fullmatch(name):
+        return refused("invalid_name_specials" if name else "invalid_name_required")
+    if any(one.name == name and one.user is None for one in workspace.channels.values()):
+        return refused("name_taken")
+    return answered(channel=show_channel(workspace.make_channel(name)))
+
+
+def _room(workspace: Workspace, arguments: Arguments) -> Channel | Refusal:
+    channel = workspace.channels.get(arguments.text("channel"))
+    if channel is None:
+        return Refusal(error="channel_not_found")
+    return Refusal(error="is_archived") if channel.archived else channel
+
+
+def set_topic(workspace: Workspace, arguments: Arguments) -> Json:
+    room, topic = _room(workspace, arguments), arguments.text("topic")
+    if isinstance(room, Refusal):
+        return room.answer()
+    if len(topic) > TOPIC:
+        return refused("too_long")
+    return answered(channel=show_channel(workspace.change_channel(room, topic=topic)))
+
+
+def invite(workspace: Workspace, arguments: Arguments) -> Json:
+    room, people = _room(workspace, arguments), frozenset(arguments.text("users").split(","))
+    if isinstance(room, Refusal):
+        return room.answer()
+    if not people <= workspace.users.keys():
+        return refused("user_not_found")
+    if people & room.people:
+        return refused("already_in_channel")
+    return answered(channel=show_channel(workspace.change_channel(room, people=room.people | people)))
+
+
+def archive(workspace: Workspace, arguments: Arguments) -> Json:
+    room = _room(workspace, arguments)
+    if isinstance(room, Refusal):
+        return refused("already_archived") if room.error == "is_archived" else room.answer()
+    workspace.change_channel(room, archived=True)
+    return answered()
+
+
+def pin(workspace: Workspace, arguments: Arguments) -> Json:
+    message = _own_message(workspace, arguments, ts="timestamp")
+    if isinstance(message, Refusal):
+        return message.answer()
+    channel = workspace.channels[message.channel]
+    workspace.change_channel(channel, pinned=(*channel.pinned, message.ts))
+    return answered()
+
+
+def permalink(workspace: Workspace, arguments: Arguments) -> Json:
+    message = _own_message(workspace, arguments, ts="message_ts")
+    if isinstance(message, Refusal):
+        return message.answer()
+    place = f"https://{TEAM['domain']}.slack.com/archives/{message.channel}"
+    return answered(channel=message.channel, permalink=f"{place}/p{message.ts.replace('.', '')}")
+
+
 METHODS: Mapping[str, Callable[[Workspace, Arguments], Json]] = {
     "api.test": api_test,
     "auth.test": auth_test,
     "chat.delete": delete,
+    "chat.getPermalink": permalink,
     "chat.postEphemeral": post_ephemeral,
     "chat.postMessage": post_message,
     "chat.update": update,
+    "conversations.archive": archive,
+    "conversations.create": create_conversation,
     "conversations.history": history,
     "conversations.info": conversation_info,
+    "conversations.invite": invite,
     "conversations.list": list_conversations,
     "conversations.open": open_conversation,
     "conversations.replies": replies,
+    "conversations.setTopic": set_topic,
+    "pins.add": pin,
     "reactions.add": add_reaction,
     "users.info": user_info,
     "users.lookupByEmail": lookup_by_email,

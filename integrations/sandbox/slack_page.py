@@ -66,12 +66,20 @@ class Page:
         home = workspace.homes.get(me, {}).get("blocks", [])
         return [
             {"id": direct.id, "title": "Tocsin (direct messages)", "messages": self._messages(direct, me)},
-            *({"id": one.id, "title": f"# {one.name}", "messages": self._messages(one, me)} for one in rooms),
+            *(
+                {
+                    "id": one.id,
+                    "title": f"# {one.name}" + (" (archived)" if one.archived else ""),
+                    "messages": self._messages(one, me),
+                }
+                for one in rooms
+            ),
             {"id": HOME, "title": "Tocsin (home tab)", "messages": [], "home": home},
         ]
 
     def _messages(self, room: Channel, me: str) -> list[Json]:
-        said = [_message(one) for one in self._slack.messages(channel=room.id) if not one.deleted]
+        names = {one.id: one.name for one in self._slack.workspace.users.values()}
+        said = [_message(one, names) for one in self._slack.messages(channel=room.id) if not one.deleted]
         whispers = [_whisper(one) for one in self._slack.ephemerals(me) if one.channel == room.id]
         return sorted([*said, *whispers], key=lambda one: float(one["ts"]))
 
@@ -94,14 +102,13 @@ class Page:
         me, what = asked["as"], asked["do"]
         match what:
             case "click":
-                message = self._slack.workspace.message(asked["place"], asked["ts"])
-                if message is None:
-                    raise LookupError("the message")
-                await self._slack.click(message, asked["action"], user=me)
+                await self._slack.click(self._message(asked), asked["action"], user=me)
             case "press":
                 await self._slack.click_home(asked["action"], user=me)
             case "submit":
                 return await self._submit(me, asked["view"], asked["answers"])
+            case "mark":
+                await self._slack.mark(self._message(asked), "pushpin", user=me)
             case "home":
                 await self._slack.open_home(me)
             case "close":
@@ -116,6 +123,12 @@ class Page:
                 raise LookupError(what)
         return {}
 
+    def _message(self, asked: dict[str, Any]) -> Message:
+        message = self._slack.workspace.message(asked["place"], asked["ts"])
+        if message is None:
+            raise LookupError("the message")
+        return message
+
     async def _submit(self, me: str, view: str, answers: dict[str, str]) -> Json:
         opened = next(one for one in self._slack.views(me) if one.view["id"] == view)
         answer = await self._slack.submit(opened, {name: text or None for name, text in answers.items()})
@@ -125,14 +138,16 @@ class Page:
         return {}
 
     async def _type(self, me: str, place: str, text: str) -> Json:
-        if place == HOME or not text.startswith(COMMAND):
-            return {"note": f"Only {COMMAND} is listened to; people's own talk is not kept here."}
+        if not text.startswith(COMMAND):
+            self._slack.say(text, user=me, channel=place)
+            return {}
         await self._slack.command(text.removeprefix(COMMAND).strip(), user=me, channel=place)
         return {}
 
 
-def _message(one: Message) -> Json:
+def _message(one: Message, names: Mapping[str, str]) -> Json:
     return {
+        "author": names.get(one.author or ""),
         "seq": one.seq,
         "ts": one.ts,
         "text": one.text,

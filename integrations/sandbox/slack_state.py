@@ -71,7 +71,18 @@ class Workspace:
         found = self._messages.get(channel, {}).get(ts)
         return None if found is None or found.deleted else found
 
-    def post(self, channel: Channel, content: Content, *, thread_ts: str | None = None) -> Message:
+    def change_channel(self, channel: Channel, **changes: Any) -> Channel:
+        """As it is afterwards; a channel that is not there yet is made so."""
+        self.channels[channel.id] = replace(channel, **changes)
+        self.changed.beat()
+        return self.channels[channel.id]
+
+    def make_channel(self, name: str) -> Channel:
+        return self.change_channel(Channel(id=f"C{next(self._ids):09X}", name=name))
+
+    def post(
+        self, channel: Channel, content: Content, *, thread_ts: str | None = None, author: str | None = None
+    ) -> Message:
         now = self.clock()
         posted = Message(
             seq=len(self.log) + 1,
@@ -84,6 +95,7 @@ class Workspace:
             changed_at=now,
             changed_monotonic=self.monotonic(),
             thread_ts=thread_ts,
+            author=author,
         )
         return self._keep(posted)
 

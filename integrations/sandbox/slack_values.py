@@ -24,6 +24,9 @@ class Channel:
     user: str | None = None
     archived: bool = False
     member: bool = True
+    topic: str = ""
+    people: frozenset[str] = frozenset()
+    pinned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +57,7 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One message of the app as it stood after one `change`.
+    """One message as it stood after one `change`. `author` is the person who wrote it, None for the app.
 
     `seq` numbers the changes of the whole workspace. `user` is the person whose direct conversation this is, None in a
     channel. `history` holds the earlier versions, oldest first, each without a history of its own. `posted_at` and
@@ -71,6 +74,7 @@ class Message:
     posted_at: float
     changed_at: float
     changed_monotonic: float
+    author: str | None = None
     thread_ts: str | None = None
     reactions: tuple[str, ...] = ()
     history: tuple["Message", ...] = ()

@@ -14,13 +14,14 @@ from slack_bolt.error import BoltUnhandledRequestError
 
 from integrations.slack.front import Front
 from integrations.slack.modals import Modal
+from integrations.slack.rooms import SHORTCUT
 
 log = structlog.get_logger(__name__)
 
 OURS = re.compile(r"^tocsin_")
 """Every button and dialog of ours, those of other releases too: messages stay pressable across an upgrade."""
 COMMAND = re.compile(r"^/(tocsin|incident)$")
-HOME = "app_home_opened"
+HOME, REACTION = "app_home_opened", "reaction_added"
 
 
 def build_app(front: Front, *, signing_secret: SecretStr) -> AsyncApp:
@@ -41,7 +42,9 @@ def build_app(front: Front, *, signing_secret: SecretStr) -> AsyncApp:
     app.view(OURS)(front.submissions.receive)
     app.command(COMMAND)(front.commands.receive)
     app.shortcut(Modal.DECLARE.value)(front.receive_shortcut)
+    app.shortcut(SHORTCUT)(front.marks.receive_shortcut)
     app.event(HOME)(front.home.receive)
+    app.event(REACTION)(front.marks.receive_reaction)
     app.error(_answer_error)
     return app
 

@@ -131,6 +131,8 @@ def _facts(envelope: Envelope) -> Iterator[tuple[str, str]]:
     yield "Since", when(envelope, incident.opened_at)
     if incident.impact:
         yield "Impact", plain(incident.impact, 500)
+    if envelope.room:
+        yield "War room", f"<#{plain(envelope.room, 40)}>"
     if incident.commander:
         yield "Commander", plain(name_of(envelope, incident.commander), 120)
 

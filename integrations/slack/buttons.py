@@ -21,6 +21,7 @@ class Action(StrEnum):
     DECLINE = "tocsin_decline"
     ESCALATE = "tocsin_escalate"
     HOLD = "tocsin_hold"
+    ROOM = "tocsin_room"
     STEP = "tocsin_step"
     ADVANCE = "tocsin_advance"
     RESOLVE = "tocsin_resolve"
@@ -69,6 +70,8 @@ def _further(envelope: Envelope, value: ButtonValue) -> Iterator[ButtonElement]:
     incident = envelope.incident
     if any(rung.state == "due" and rung.level > incident.level for rung in envelope.ladder):
         yield _button("Hold escalation", Action.HOLD, value)
+    if envelope.room_possible:
+        yield _button("War room", Action.ROOM, value)
     step = next_step(envelope)
     if step is not None:
         label = f"Done: {step.number} {plain(step.title)}"

@@ -10,6 +10,7 @@ from engine.ports import Desk
 from integrations.slack.home import Home
 from integrations.slack.presses import Presses
 from integrations.slack.replies import Replies
+from integrations.slack.rooms import Marks
 from integrations.slack.seen import Seen
 from integrations.slack.slash import SlashCommands
 from integrations.slack.submissions import Submissions
@@ -23,6 +24,7 @@ class Front:
         self._replies = Replies(web)
         self.home = Home(desk, self._replies)
         seen = Seen()
+        self.marks = Marks(desk, self._replies, web, seen)
         self.presses = Presses(desk, self._replies, seen, self.home.show)
         self.submissions = Submissions(desk, self._replies)
         self.commands = SlashCommands(desk, self._replies, seen, self.presses.declare)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from engine.core.errors import SettingsError
 from integrations.slack.modals import Modal
+from integrations.slack.rooms import SHORTCUT
 
 EVENTS = "/slack/events"
 NAME = "Tocsin"
@@ -33,7 +34,10 @@ SCOPES = (
     Scope(
         name="chat:write",
         why="pages people directly, posts one card for each incident, brings both up to date",
-        methods=("chat.postMessage", "chat.update", "views.open", "views.publish"),
+        methods=(
+            *("chat.postMessage", "chat.postEphemeral", "chat.update", "chat.getPermalink"),
+            *("views.open", "views.publish"),
+        ),
         required=True,
     ),
     Scope(
@@ -64,6 +68,13 @@ SCOPES = (
         methods=("conversations.list", "conversations.info"),
     ),
     Scope(
+        name="channels:manage",
+        why="makes an incident's war room, invites people into it, archives it afterwards",
+        methods=(*("conversations.create", "conversations.setTopic", "conversations.invite", "conversations.archive"),),
+    ),
+    Scope(name="pins:write", why="pins the card in a war room", methods=("pins.add",)),
+    Scope(name="reactions:read", why="notices the :pushpin: that puts a message onto the timeline", methods=()),
+    Scope(
         name="users:read",
         why="checks each contact's member ID",
         methods=("users.info",),
@@ -75,7 +86,7 @@ SCOPES = (
     ),
     Scope(
         name="channels:history",
-        why="reads there the metadata of its own messages",
+        why="reads there the metadata of its own messages, and in a war room what somebody has marked",
         methods=("conversations.history",),
     ),
 )
@@ -101,7 +112,7 @@ def manifest(base_url: str, *, socket_mode: bool = False) -> Mapping[str, Any]:
         "features": _features(address),
         "oauth_config": {"scopes": {"bot": [scope.name for scope in SCOPES]}},
         "settings": {
-            "event_subscriptions": {**requests, "bot_events": ["app_home_opened"]},
+            "event_subscriptions": {**requests, "bot_events": ["app_home_opened", "reaction_added"]},
             "interactivity": {"is_enabled": True, **requests},
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket_mode,
@@ -118,6 +129,12 @@ def _features(address: str) -> dict[str, Any]:
         "callback_id": Modal.DECLARE.value,
         "description": "Page whoever is on call",
     }
+    mark = {
+        "name": "Onto the timeline",
+        "type": "message",
+        "callback_id": SHORTCUT,
+        "description": "Note this message on the incident",
+    }
     command = {
         "command": "/tocsin",
         "description": "Declare, acknowledge, escalate, resolve",
@@ -127,7 +144,7 @@ def _features(address: str) -> dict[str, Any]:
     return {
         "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": True},
         "bot_user": {"display_name": NAME, "always_online": True},
-        "shortcuts": [declare],
+        "shortcuts": [declare, mark],
         "slash_commands": [{**command, "url": address} if address else command],
     }
 

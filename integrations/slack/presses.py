@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from slack_bolt.async_app import AsyncAck
 from slack_sdk.models.views import View
 
-from engine.core.commands import Acknowledge, Command, Decline, Escalate, Resolve, Tick
+from engine.core.commands import Acknowledge, Command, Decline, Escalate, OpenRoom, Resolve, Tick
 from engine.core.errors import TocsinError
 from engine.ports import Desk
 from integrations.slack.buttons import Action, ButtonValue, action_of
@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Callable[[ButtonValue], Command]] = {
     Action.ACKNOWLEDGE: lambda _: Acknowledge(),
     Action.DECLINE: lambda _: Decline(),
     Action.ESCALATE: lambda value: Escalate(seen_level=value.level),
+    Action.ROOM: lambda _: OpenRoom(),
     Action.STEP: lambda value: Tick(step=value.step or ""),
     Action.RESOLVE: lambda _: Resolve(validation="stated by the Resolve button in Slack"),
 }

@@ -65,6 +65,17 @@ class Replies:
         client = self._web.client()
         await client.chat_postMessage(channel=user, text=text[:SENTENCES], parse="none", unfurl_links=False)
 
+    async def whisper(self, user: str, channel: str, text: str) -> None:
+        """In a channel, seen by this person only."""
+        client = self._web.client()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await client.chat_postEphemeral(channel=channel, user=user, text=text[:SENTENCES], parse="none")
+        except SlackApiError as error:
+            log.warning("slack.answer_lost", user=user, error=read_refusal(error).code)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("slack.answer_lost", user=user, error=type(error).__name__)
+
     async def open(self, user: str, trigger_id: str, view: View, response_url: str = "") -> None:
         """A dialog; Slack takes it for 3 s after the press."""
 

@@ -11,7 +11,18 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 from slack_bolt.async_app import AsyncAck
 
-from engine.core.commands import Acknowledge, Assign, Command, Decline, Escalate, Hold, Note, Reprioritize, Resolve
+from engine.core.commands import (
+    Acknowledge,
+    Assign,
+    Command,
+    Decline,
+    Escalate,
+    Hold,
+    Note,
+    OpenRoom,
+    Reprioritize,
+    Resolve,
+)
 from engine.core.errors import TocsinError
 from engine.core.model import Priority
 from engine.ports import Answer, Board, Declaration, Desk
@@ -78,6 +89,7 @@ VERBS: Mapping[str, Verb] = {
     "hold": Verb(usage="hold INC-42 30m why", does="the levels above wait", make=_hold),
     "priority": Verb(usage="priority INC-42 P1 why", does="change the priority; the timers follow", make=_priority),
     "assign": Verb(usage="assign INC-42 @somebody [why]", does="hand over the command", make=_assign),
+    "room": Verb(usage="room INC-42", does="a channel of its own", make=lambda _: OpenRoom()),
     "note": Verb(usage="note INC-42 text", does="a line for the record", make=lambda words: Note(text=words)),
     "resolve": Verb(
         usage="resolve INC-42 how it was checked",

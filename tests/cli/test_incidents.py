@@ -17,6 +17,7 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "reopen": ["--reason", "it came back"],
     "decline": ["--reason", "on a train"],
     "escalate": ["--level", "2", "--reason", "help"],
+    "room": [],
     "hold": ["--for", "30m", "--reason", "the fix is out"],
     "note": ["called the provider", "--happened-at", "2026-11-20 14:00", "--zone", "Europe/Berlin"],
     "close": ["--cause", "c", "--lessons", "l", "--action", "Renew by machine; ops-lead; 2026-12-31"],

@@ -54,6 +54,7 @@ DOCUMENT: dict[str, Any] = {
         name: {"name": name.title(), "role": role, "reach": {"chat": f"@{name}", "mail": f"{name}@example.com"}}
         for name, role in PEOPLE.items()
     },
+    "room": {"channel": "chat"},
     "levels": {
         "operations": {
             "number": 1,

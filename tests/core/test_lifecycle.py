@@ -31,6 +31,7 @@ reprioritize stays             stays        stays        stays        !already_r
 assign       stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 hold         stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 escalate     stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
+open_room    stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 note         stays             stays        stays        stays        stays             stays           stays              stays
 document     stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
 tick         stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged

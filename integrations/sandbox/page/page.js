@@ -44,10 +44,12 @@ function mrkdwn(text) {
 function marked([whole, seconds, shape, fallback, href, title, single, bold, code]) {
   if (seconds) return make("time", { title: fallback }, moment(seconds, shape));
   if (href) return /^https?:/.test(href) ? make("a", { href: bare(href), rel: "noopener", target: "_blank" }, bare(title)) : bare(title);
-  if (single) return bare(single);
+  if (single) return single.startsWith("#") ? roomName(single.slice(1)) : bare(single);
   if (bold) return make("strong", {}, mrkdwn(bold));
   return code ? make("code", {}, bare(code)) : bare(whole);
 }
+
+const roomName = (id) => state.places.find((one) => one.id === id)?.title || `#${id}`;
 
 const said = (object) => (object.type === "mrkdwn" ? mrkdwn(object.text) : [object.text]);
 
@@ -133,9 +135,10 @@ function message(one) {
   const press = (action) => act({ do: "click", place, ts: one.ts, action });
   const time = moment(one.at, "{time}");
   const marks = one.edited ? `${time} (edited)` : time;
-  const head = make("div", { class: "who" }, "Tocsin", make("small", {}, one.whisper ? `${time} · only you can see this` : marks));
+  const head = make("div", { class: "who" }, one.author || "Tocsin", make("small", {}, one.whisper ? `${time} · only you can see this` : marks));
+  if (one.author) head.append(make("button", { class: "mark", title: "Onto the timeline", onclick: () => act({ do: "mark", place, ts: one.ts }) }, "📌"));
   const body = one.blocks.length ? one.blocks.map((part) => block(part, press)) : [make("div", { class: "section" }, mrkdwn(one.text))];
-  return make("article", { class: one.whisper ? "whisper" : "", "data-ts": one.ts }, head, ...body);
+  return make("article", { class: one.whisper ? "whisper" : one.author ? "person" : "", "data-ts": one.ts }, head, ...body);
 }
 
 function draw() {

@@ -7,13 +7,14 @@ from slack_sdk.models.blocks import ActionsBlock
 
 from engine.core.model import MessageKind, PlaybookStep, State
 from engine.ports import Board
-from integrations.slack.app import COMMAND
+from integrations.slack.app import COMMAND, HOME, REACTION
 from integrations.slack.blocks import render
 from integrations.slack.buttons import Action, ButtonValue
 from integrations.slack.home import home
 from integrations.slack.manifest import manifest
 from integrations.slack.modals import READERS, VALUE, Modal, advance_modal, declare_modal, hold_modal
 from integrations.slack.presses import COMMANDS, DIALOGS
+from integrations.slack.rooms import SHORTCUT
 from tests.integrations.slack.envelopes import ACKNOWLEDGED, INCIDENT, OPENED, RESOLVED, at, envelope
 
 STEP = PlaybookStep(id="notify", number="1.3", phase="assessment", title="Notify the team")
@@ -26,7 +27,7 @@ def rendered_actions() -> set[str]:
         envelope(),
         envelope(**ACKNOWLEDGED),
         envelope(message={"kind": MessageKind.QUESTION}, **asked),
-        replace(envelope(**{**ACKNOWLEDGED, "state": State.ASSESSMENT}), steps=(STEP,)),
+        replace(envelope(**{**ACKNOWLEDGED, "state": State.ASSESSMENT}), steps=(STEP,), room_possible=True),
     ]
     actions = [block for one in moments for block in render(one).blocks if isinstance(block, ActionsBlock)]
     return {element.to_dict()["action_id"] for block in actions for element in block.elements}
@@ -64,5 +65,5 @@ def test_a_field_of_a_dialog_says_nothing_to_us_before_it_is_sent() -> None:
 def test_the_app_is_made_with_every_command_shortcut_and_event_that_is_listened_to_and_no_other() -> None:
     app = manifest("https://tocsin.example.com")
     assert [COMMAND.fullmatch(one["command"]) is not None for one in app["features"]["slash_commands"]] == [True]
-    assert [one["callback_id"] for one in app["features"]["shortcuts"]] == [Modal.DECLARE.value]
-    assert app["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened"]
+    assert [one["callback_id"] for one in app["features"]["shortcuts"]] == [Modal.DECLARE.value, SHORTCUT]
+    assert app["settings"]["event_subscriptions"]["bot_events"] == [HOME, REACTION]

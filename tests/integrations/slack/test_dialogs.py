@@ -16,6 +16,7 @@ from engine.core.commands import (
     Escalate,
     Hold,
     Note,
+    OpenRoom,
     Reprioritize,
     Resolve,
 )
@@ -184,6 +185,7 @@ COMMANDS: dict[str, Command] = {
     "priority INC-42 p1 one region": Reprioritize(priority=Priority.P1, reason="one region"),
     "assign INC-42 ben": Assign(to="ben"),
     f"assign INC-42 <@{BEN.id}|ben> you know it": Assign(to="ben", reason="you know it"),
+    "room INC-42": OpenRoom(),
     "note INC-42 called the provider": Note(text="called the provider"),
     "resolve INC-42 orders go through": Resolve(validation="orders go through"),
 }

@@ -1,11 +1,11 @@
-"""Who has passed an incident on. The release before knows nothing of it and leaves it empty."""
+"""Who has passed an incident on, and when a room was asked for. The release before leaves both empty."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from engine.db.types import Json
+from engine.db.types import Json, UtcDateTime
 
 revision = "0004"
 down_revision = "0003"
@@ -15,3 +15,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("incident", sa.Column("declined", Json(), nullable=True))
+    op.add_column("incident", sa.Column("room_at", UtcDateTime(), nullable=True))

@@ -1,0 +1,193 @@
+"""War rooms: a channel of its own for an incident, and what is marked there goes onto the timeline.
+
+An incident's room is known again by the beginning of its name, `inc-42-…`; renamed otherwise it is like any channel.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+
+import aiohttp
+import structlog
+from pydantic import BaseModel, Field, ValidationError
+from slack_bolt.async_app import AsyncAck
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from engine.core.commands import Note
+from engine.core.errors import TocsinError
+from engine.core.model import State, incident_ref
+from engine.ports import Desk, Envelope
+from integrations.channels.wording import person
+from integrations.slack.errors import read_refusal
+from integrations.slack.lookup import conversation
+from integrations.slack.replies import Replies, carried_out
+from integrations.slack.seen import Seen
+from integrations.slack.text import plain
+from integrations.slack.web import SlackWeb
+
+log = structlog.get_logger(__name__)
+
+ROOM = re.compile(r"^inc-([1-9][0-9]{0,17})(?:-|$)")
+OVER = (State.CLOSED, State.CANCELLED, State.MERGED)
+TOPIC = 250
+MARK = "pushpin"
+"""The reaction that puts a message onto the timeline."""
+SHORTCUT = "tocsin_note_message"
+QUOTED = 8_000
+
+
+async def ensure_room(client: AsyncWebClient, envelope: Envelope) -> str:
+    """The channel's id; one of this name that is there already is taken. What is nice to have, the topic and the
+    invitations, may fail. Raises SlackApiError."""
+    name = envelope.message.address
+    try:
+        made = await client.conversations_create(name=name)
+        channel = str((made.get("channel") or {})["id"])
+    except SlackApiError as error:
+        found = await conversation(client, f"#{name}") if read_refusal(error).code == "name_taken" else None
+        if found is None:
+            raise
+        channel = found
+    await _perhaps("topic", lambda: client.conversations_setTopic(channel=channel, topic=_topic(envelope)))
+    for member in envelope.invited:
+        await _perhaps("invitation", partial(client.conversations_invite, channel=channel, users=member))
+    return channel
+
+
+async def pin_card(client: AsyncWebClient, channel: str, ts: str) -> None:
+    await _perhaps("pin", lambda: client.pins_add(channel=channel, timestamp=ts))
+
+
+async def leave_room(client: AsyncWebClient, envelope: Envelope, channel: str) -> None:
+    """Once the incident is over nothing is to be said there any more; all of it can still be read."""
+    if envelope.incident.state in OVER:
+        await _perhaps("archive", lambda: client.conversations_archive(channel=channel))
+
+
+def _topic(envelope: Envelope) -> str:
+    incident = envelope.incident
+    who = f" · {person(envelope, incident.commander)} commands" if incident.commander else ""
+    return plain(f"{incident.priority} {incident.title} · {incident.ref}{who}", TOPIC)
+
+
+async def _perhaps(what: str, call: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await call()
+    except SlackApiError as error:
+        log.warning("slack.room_incomplete", what=what, error=read_refusal(error).code)
+
+
+class Item(BaseModel):
+    type: str = ""
+    channel: str = ""
+    ts: str = ""
+
+
+class Reaction(BaseModel):
+    """docs.slack.dev/reference/events/reaction_added"""
+
+    user: Annotated[str, Field(min_length=1)]
+    reaction: str
+    item: Item
+
+
+class Named(BaseModel):
+    id: Annotated[str, Field(min_length=1)]
+
+
+class Said(BaseModel):
+    ts: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}$")]
+    text: str = ""
+    user: str = ""
+
+
+class MessageShortcut(BaseModel):
+    """docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload, on a message"""
+
+    user: Named
+    channel: Named
+    message: Said
+    response_url: str = ""
+
+
+class Marks:
+    """Messages of a room that somebody marks: each goes onto the timeline once, at its own time, with who wrote it and
+    where it stands."""
+
+    def __init__(self, desk: Desk, replies: Replies, web: SlackWeb, seen: Seen) -> None:
+        self._desk = desk
+        self._replies = replies
+        self._web = web
+        self._seen = seen
+
+    async def receive_reaction(self, ack: AsyncAck, body: dict[str, Any], event: dict[str, Any]) -> None:
+        await ack()
+        try:
+            reaction = Reaction.model_validate(event)
+        except ValidationError as error:
+            log.warning("slack.reaction_unreadable", faults=error.error_count())
+            return
+        wanted = reaction.reaction == MARK and reaction.item.type == "message"
+        if wanted and self._seen.first(str(body.get("event_id", ""))):
+            self._replies.later(self._mark(reaction.user, reaction.item.channel, reaction.item.ts))
+
+    async def receive_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        try:
+            taken = MessageShortcut.model_validate(body)
+        except ValidationError as error:
+            log.warning("slack.shortcut_unreadable", faults=error.error_count())
+            return
+        self._replies.later(self._mark(taken.user.id, taken.channel.id, taken.message.ts, asked=True))
+
+    async def _mark(self, user: str, channel: str, ts: str, *, asked: bool = False) -> None:
+        """`asked`: somebody waits for a word, also where the channel is no room."""
+        try:
+            ref = await self._incident_of(channel)
+            said = await self._message(channel, ts) if ref else None
+            link = await self._link(channel, ts) if said else ""
+        except (SlackApiError, aiohttp.ClientError, TimeoutError, ValidationError) as error:
+            why = read_refusal(error).code if isinstance(error, SlackApiError) else type(error).__name__
+            log.warning("slack.mark_lost", user=user, error=why)
+            await self._replies.whisper(user, channel, f"This could not be put onto the timeline ({plain(why)}).")
+            return
+        if ref is None or said is None:
+            if asked:
+                await self._replies.whisper(user, channel, "This channel is no war room; nothing was noted.")
+            return
+        author = await self._author(said.user)
+        text = f"{author}: {html.unescape(said.text)[:QUOTED]}"
+        note = Note(text=f"{text} ({link})" if link else text, happened_at=datetime.fromtimestamp(float(ts), UTC))
+        work = self._desk.act(person=("slack", user), incident=ref, command=note, key=f"{channel}/{ts}")
+        answer = await carried_out(work, user=user, incident=ref, mark=ts)
+        sentence = f"Noted on the timeline of {ref}." if answer.changed else answer.sentence
+        await self._replies.whisper(user, channel, plain(sentence, 3_000))
+
+    async def _incident_of(self, channel: str) -> str | None:
+        client = self._web.client()
+        found = (await client.conversations_info(channel=channel)).get("channel") or {}
+        match = ROOM.match(str(found.get("name", "")))
+        return incident_ref(int(match[1])) if match else None
+
+    async def _message(self, channel: str, ts: str) -> Said | None:
+        client = self._web.client()
+        answer = await client.conversations_history(channel=channel, latest=ts, oldest=ts, inclusive=True, limit=1)
+        found = answer.get("messages") or []
+        return Said.model_validate(found[0]) if found else None
+
+    async def _link(self, channel: str, ts: str) -> str:
+        client = self._web.client()
+        return str((await client.chat_getPermalink(channel=channel, message_ts=ts)).get("permalink") or "")
+
+    async def _author(self, member: str) -> str:
+        """A contact's id, else the member ID; the app's own messages are its own."""
+        try:
+            return await self._desk.contact(("slack", member))
+        except TocsinError:
+            return member or "somebody"
