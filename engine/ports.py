@@ -103,7 +103,8 @@ class Envelope:
 
     `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
     arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
-    for an update. `headline` is made for a lock screen. `room` is the provider's name of the incident's own channel,
+    for an update. `headline` is made for a lock screen. `under` is the receipt of the card that a line belongs
+    under. `room` is the provider's name of the incident's own channel,
     `room_possible` says that one may be asked for, and `invited` are the addresses of those who belong into it.
     `bundle`: all that this message stands for in a storm, the most urgent first, which is also the one that the other
     fields tell of, but for `late_by`, which is that of the one that has waited longest; empty for a message that stands
@@ -125,6 +126,7 @@ class Envelope:
     alerts: tuple[Alert, ...] = ()
     alert_count: int = 0
     steps: tuple[PlaybookStep, ...] = ()
+    under: Receipt | None = None
     room: str = ""
     room_possible: bool = False
     invited: tuple[str, ...] = ()

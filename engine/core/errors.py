@@ -106,7 +106,8 @@ class DeliveryError(TocsinError):
     """A send failed. `permanent`: trying again can't help (no such channel, address refused, token revoked).
 
     `ambiguous`: the request went out and no answer came, so it may have arrived. `retry_after` is in seconds,
-    as the provider asked. `limited`: nothing is out of order, the provider asks to slow down.
+    as the provider asked. `limited`: nothing is out of order, the provider asks to slow down. `gone`: the message that
+    was to be brought up to date is not there any more.
     The text never holds a token, a password or a signed address.
     """
 
@@ -118,8 +119,10 @@ class DeliveryError(TocsinError):
         ambiguous: bool = False,
         retry_after: float | None = None,
         limited: Limited | None = None,
+        gone: bool = False,
     ) -> None:
         super().__init__(sentence)
+        self.gone = gone
         self.permanent = permanent
         self.ambiguous = ambiguous
         self.retry_after = retry_after

@@ -102,6 +102,7 @@ class TimerState(StrEnum):
 class MessageKind(StrEnum):
     PAGE = "page"  # wakes a person
     CARD = "card"  # the incident's card in a team channel
+    LINE = "line"  # under the card: what has changed the incident's course
     ROOM = "room"  # a channel of the incident's own, with its card
     QUESTION = "question"  # asks the owner for a sign of life
     NOTICE = "notice"  # tells a person or a queue, wakes nobody

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 
-from engine.core.draft import Draft
+from engine.core.draft import Case, Draft
 from engine.core.model import (
     ENGINE,
+    PHASES,
     Actor,
     Incident,
     Message,
     MessageKind,
     Until,
 )
+from engine.core.policy import Config
 from engine.core.reach import first_ways, ways
 from engine.core.timeline import Kind
 
@@ -63,6 +66,34 @@ def changes_course(before: Incident, after: Incident) -> bool:
     return any(getattr(before, name) != getattr(after, name) for name in names if name not in QUIETLY)
 
 
+def under_the_cards(case: Case, after: Incident) -> tuple[Message, ...]:
+    """A line in each team channel where the course changes: a state, a level, a priority, who has it. Whatever else
+    happens is an edit of the card. The opening is the card itself."""
+    told = case.incident.timeline_seq and not _is_canary(case.config, after)
+    said = " ".join(_course(case, after)) if told else ""
+    cards = [card for card in case.config.cards if card.channel in case.reachable] if said else []
+    return tuple(
+        Message(kind=MessageKind.LINE, channel=card.channel, address=card.address, reason=said) for card in cards
+    )
+
+
+def _course(case: Case, after: Incident) -> Iterator[str]:
+    before, contacts = case.incident, case.config.contacts
+    holder = contacts.get(after.acknowledged_by or "")
+    if after.generation > before.generation:
+        yield "Reopened."
+    elif after.acknowledged_by and after.acknowledged_by != before.acknowledged_by:
+        yield f"Acknowledged by {holder.name if holder else after.acknowledged_by}."
+    elif before.acknowledged_by and not after.acknowledged_by and after.state.active:
+        yield "Nobody has it any more."
+    if after.state is not before.state:
+        yield f"It is in {after.state} now." if after.state in PHASES else f"It is {after.state}."
+    if after.priority is not before.priority:
+        yield f"Its priority is {after.priority} now, it was {before.priority}."
+    if after.level > before.level:
+        yield f"Level {after.level} is being paged."
+
+
 def tell(draft: Draft, contact: str, reason: str) -> None:
     """A notice to one person, on the first way that works."""
     levels = sorted(draft.case.config.levels.values(), key=lambda level: level.number)
@@ -70,6 +101,10 @@ def tell(draft: Draft, contact: str, reason: str) -> None:
         draft.messages.append(
             Message(kind=MessageKind.NOTICE, channel=channel, address=address, contact=contact, reason=reason)
         )
+
+
+def _is_canary(config: Config, incident: Incident) -> bool:
+    return config.canary is not None and incident.service == config.canary.service
 
 
 def ask_for_room(draft: Draft, actor: Actor, reason: str) -> bool:
@@ -93,8 +128,7 @@ def room_name(incident: Incident) -> str:
 def post_cards(draft: Draft) -> None:
     """One card per incident in each team channel, brought up to date in place from then on. A canary has none: it would
     teach everybody not to look."""
-    canary = draft.case.config.canary
-    if canary is not None and draft.incident.service == canary.service:
+    if _is_canary(draft.case.config, draft.incident):
         return
     for card in draft.case.config.cards:
         if card.channel in draft.case.reachable:

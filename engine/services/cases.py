@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row
 
 from engine.core.draft import Case, Decision, Tickmark
 from engine.core.escalation import Changes, plan, reconcile
-from engine.core.model import Alert, Event, Incident, PlaybookStep, Timer, TimerKind, TimerState
-from engine.core.notices import changes_course
+from engine.core.model import Alert, Event, Incident, Message, MessageKind, PlaybookStep, Timer, TimerKind, TimerState
+from engine.core.notices import changes_course, under_the_cards
 from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
 from engine.db import incidents, outbox, records, timers
@@ -106,6 +106,7 @@ class Ledger:
         self._messages: list[dict[str, Any]] = []
         self._alerts: list[dict[str, Any]] = []
         self._seen: dict[tuple[int, str], Change] = {}
+        self._at_once: set[int] = set()
 
     def open(self, decision: Decision, alerts: Sequence[Alert]) -> None:
         """A new incident with everything that belongs to it."""
@@ -115,7 +116,7 @@ class Ledger:
         self._alerts.extend(alert_row(incident.id, alert, self._now) for alert in alerts)
         for timer in decision.planned:
             self._timers.append(self._timer(incident.id, timer, decision.fired.get(timer.key)))
-        self._queue(incident, decision)
+        self._queue(incident, decision.messages)
 
     def add_alert(self, incident: Incident, alert: Alert) -> None:
         self._alerts.append(alert_row(incident.id, alert, self._now))
@@ -144,9 +145,11 @@ class Ledger:
         head = self._chain(decision.incident, events)
         incident = replace(decision.incident, **head, version=case.incident.version + 1)
         self._changed.append((case.incident, incident))
+        if decision.ticks or changes_course(case.incident, incident):
+            self._at_once.add(incident.id)
         outbox.cancel(connection, [row.id for row in withdrawn], decision.stop_reason)
         self._plan(replace(case, incident=incident), gathered.timers, decision)
-        self._queue(incident, decision)
+        self._queue(incident, (*decision.messages, *under_the_cards(case, incident)))
         for mark in decision.ticks:
             records.tick(connection, incident.id, mark)
         records.add_actions(connection, incident.id, decision.actions, now)
@@ -164,9 +167,8 @@ class Ledger:
         timers.finish(connection, self._done, now)
         timers.apply(connection, self._plans, now)
         timers.add(connection, self._timers)
-        at_once = {before.id for before, after in self._changed if changes_course(before, after)}
-        outbox.wish_updates(connection, at_once, now)
-        outbox.wish_updates(connection, {before.id for before, _ in self._changed} - at_once, now, soon=True)
+        outbox.wish_updates(connection, self._at_once, now)
+        outbox.wish_updates(connection, {before.id for before, _ in self._changed} - self._at_once, now, soon=True)
         outbox.add(connection, self._messages)
         self._clear()
 
@@ -176,6 +178,7 @@ class Ledger:
         for rows_by in (self._seen, self._plans):
             rows_by.clear()
         self._messages.clear()
+        self._at_once.clear()
 
     def _chain(self, incident: Incident, events: Sequence[Event]) -> dict[str, Any]:
         """Returns the columns of the incident that say where its timeline ends."""
@@ -200,9 +203,14 @@ class Ledger:
         row = timer_row(incident, timer, self._now)
         return row if spent is None else row | {"state": spent.value, "done_at": self._now}
 
-    def _queue(self, incident: Incident, decision: Decision) -> None:
-        for message in decision.messages:
+    def _queue(self, incident: Incident, messages: Iterable[Message]) -> None:
+        """Lines are for channels that keep a card up to date: elsewhere each would be one more message."""
+        for message in messages:
             updatable = message.channel in self._updatable
+            if message.kind is MessageKind.LINE:
+                if not updatable:
+                    continue
+                updatable = False
             self._messages.append(outbox.message_row(incident, message, self._now, updatable=updatable))
 
 

@@ -104,12 +104,22 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
         alerts=tuple(one.alert for one in _worst(around.alerts)),
         alert_count=len(around.alerts),
         steps=around.steps,
+        under=_card(claimed, around.deliveries),
         room=_room(around.deliveries),
         room_possible=config.room is not None and incident.room_at is None,
         invited=_invited(config, claimed, incident, around.deliveries),
         next_step=next_step(config, incident, around.timers, _zone(config, claimed)),
         receipt=_receipt(claimed),
     )
+
+
+def _card(claimed: Claimed, deliveries: Sequence[Delivery]) -> Receipt | None:
+    message = claimed.delivery.message
+    if message.kind is not MessageKind.LINE:
+        return None
+    place = (MessageKind.CARD, message.channel, message.address)
+    cards = (one for one in deliveries if (one.message.kind, one.message.channel, one.message.address) == place)
+    return next((_proof(one) for one in cards if one.receipt), None)
 
 
 def _room(deliveries: Sequence[Delivery]) -> str:
@@ -162,8 +172,12 @@ def lateness(claimed: Claimed, now: datetime) -> timedelta | None:
 def _receipt(claimed: Claimed) -> Receipt | None:
     if not claimed.update:
         return None
-    data = {name: value for name, value in claimed.delivery.receipt.items() if name != "reference"}
-    return Receipt(reference=claimed.delivery.receipt.get("reference", ""), data=data)
+    return _proof(claimed.delivery)
+
+
+def _proof(delivery: Delivery) -> Receipt:
+    data = {name: value for name, value in delivery.receipt.items() if name != "reference"}
+    return Receipt(reference=delivery.receipt.get("reference", ""), data=data)
 
 
 def _tried(config: Config, delivery: Delivery) -> Tried:

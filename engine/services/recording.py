@@ -63,9 +63,10 @@ def _outcome(
     claimed = result.claimed
     if result.receipt is not None:
         columns = _sent(result, incident, now)
-        return columns, None if claimed.update else _arrived(result, result.receipt)
+        silent = claimed.update or claimed.delivery.message.kind is MessageKind.LINE
+        return columns, None if silent else _arrived(result, result.receipt)
     if claimed.update:
-        return _update_failed(result, now, jitter), None
+        return _update_failed(result, incident, now, jitter), None
     unwanted = why_unwanted(claimed, incident)
     if unwanted:
         columns = {"state": MessageState.CANCELLED.value, "error": unwanted}
@@ -113,13 +114,32 @@ def _sent(result: Result, incident: Incident, now: datetime) -> dict[str, object
     }
 
 
-def _update_failed(result: Result, now: datetime, jitter: float) -> dict[str, object]:
-    """An update is worth trying again, but no update is a page: on a permanent error the message stays as it is."""
+def _update_failed(result: Result, incident: Incident, now: datetime, jitter: float) -> dict[str, object]:
+    """An update is worth trying again, but no update is a page: on a permanent error the message stays as it is. A card
+    that somebody has deleted is posted again while the incident needs one."""
     error = result.error
+    if (
+        error is not None
+        and error.gone
+        and incident.state.active
+        and result.claimed.delivery.message.kind is MessageKind.CARD
+    ):
+        return AGAIN | {"next_at": now, "deadline_at": now + outbox.KEEP_TRYING}
     if error is None or error.permanent:
         return {"update_at": None, "error": str(error)}
     deadline = result.claimed.delivery.created_at + outbox.KEEP_TRYING
     return {"update_at": next_try(3, now, deadline, jitter, error.retry_after), "error": str(error)}
+
+
+AGAIN: dict[str, object] = {
+    "state": MessageState.PENDING.value,
+    "update_at": None,
+    "sent_at": None,
+    "receipt": None,
+    "maybe_sent": False,
+    "sent_as": None,
+}
+"""A message that was sent is to be sent anew."""
 
 
 def _failed(result: Result, now: datetime, jitter: float) -> tuple[dict[str, object], Event]:

@@ -17,7 +17,7 @@ from engine.core.model import MessageKind
 from engine.core.spans import Span
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
-from integrations.slack.blocks import Rendered, render
+from integrations.slack.blocks import Rendered, line, render
 from integrations.slack.errors import delivery_error, read_refusal, transport_error
 from integrations.slack.lookup import METADATA_TYPE, find_delivery
 from integrations.slack.rooms import ensure_room, leave_room, pin_card
@@ -94,6 +94,14 @@ class SlackChannel:
                 await leave_room(client, envelope, envelope.receipt.data["channel"])
             return updated
         payload = {"delivery": envelope.id, "incident": envelope.incident.ref}
+        if envelope.message.kind is MessageKind.LINE:
+            return await client.chat_postMessage(
+                channel=envelope.under.data["channel"] if envelope.under else envelope.message.address,
+                thread_ts=envelope.under.data["ts"] if envelope.under else None,
+                text=line(envelope),
+                parse="none",
+                metadata={"event_type": METADATA_TYPE, "event_payload": payload},
+            )
         posted = await client.chat_postMessage(
             channel=await ensure_room(client, envelope) if is_room else envelope.message.address,
             text=rendered.text,

@@ -87,6 +87,11 @@ def render(envelope: Envelope) -> Rendered:
     )
 
 
+def line(envelope: Envelope) -> str:
+    """What is said under the card."""
+    return f"*{envelope.incident.ref}* {plain(envelope.message.reason, WHAT)}"
+
+
 def _layout(envelope: Envelope) -> Iterator[Block | None]:
     title = plain(envelope.headline, HEADER) or envelope.incident.ref
     yield HeaderBlock(text=PlainTextObject(text=title, emoji=False))

@@ -22,6 +22,8 @@ PASSING = frozenset({"service_unavailable", "request_timeout", "team_added_to_or
 PERHAPS_DONE = frozenset({"internal_error", "fatal_error"})
 """Slack says of these that some of the operation may have succeeded."""
 
+DELETED = "message_not_found"
+
 UNREADABLE = "Slack's answer can't be read, the message may have arrived"
 
 _TOKEN = "put the app's bot token (xoxb-…) into SLACK_BOT_TOKEN"  # noqa: S105 - what to do, not a token
@@ -105,7 +107,7 @@ def delivery_error(refused: Refused, to: str) -> DeliveryError:
         return DeliveryError(UNREADABLE, ambiguous=True)
     if not code:
         return DeliveryError(f"Slack's address answers {status}; check SLACK_API_URL", permanent=True)
-    return DeliveryError(f"{_sentence(refused, to)} ({code})", permanent=True)
+    return DeliveryError(f"{_sentence(refused, to)} ({code})", permanent=True, gone=code == DELETED)
 
 
 def transport_error(error: Exception) -> DeliveryError:

@@ -9,7 +9,7 @@ from integrations.sandbox.slack_values import Message
 from tests.scenarios.stage import STRANGER, Stage
 
 ACKNOWLEDGE, ESCALATE, RESOLVE = "tocsin_acknowledge", "tocsin_escalate", "tocsin_resolve"
-DECLINE, HOLD, STEP = "tocsin_decline", "tocsin_hold", "tocsin_step"
+DECLINE, HOLD, STEP, ROOM = "tocsin_decline", "tocsin_hold", "tocsin_step", "tocsin_room"
 
 
 def button_names(message: Message) -> set[str]:
@@ -25,7 +25,7 @@ async def page(stage: Stage, **labels: str) -> Message:
 async def test_a_page_says_on_the_lock_screen_what_by_when_and_who_the_reader_is(documented_stage: Stage) -> None:
     message = await page(documented_stage)
     assert message.text.startswith("P0 CheckoutDown on checkout · answer by 03:15 UTC · you are primary, Operations")
-    assert button_names(message) == {ACKNOWLEDGE, DECLINE, ESCALATE, HOLD, STEP, RESOLVE}
+    assert button_names(message) == {ACKNOWLEDGE, DECLINE, ESCALATE, HOLD, ROOM, STEP, RESOLVE}
 
 
 async def test_the_team_channel_gets_one_card(documented_stage: Stage) -> None:
@@ -163,3 +163,42 @@ async def test_not_me_pages_the_next_person_now_and_only_those_who_were_paged_ma
     assert stage.pages("slack") == [(0, "ops-lead"), (1, "ops-senior"), (5, "ops-senior")]
     assert "Passed on by Operations lead (example)" in str(stage.direct("ops-lead")[0].blocks)
     assert DECLINE not in button_names(stage.direct("ops-lead")[0])
+
+
+async def test_a_change_of_course_is_a_line_under_the_card_and_everything_else_an_edit(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await page(stage)
+    await stage.fire("CheckoutDown", priority="P0", instance="web-2")
+    await stage.command("INC-1", "note", text="looking", by="ops-lead")
+    await stage.advance(seconds=3)
+    [card] = stage.slack.messages(channel="C0INCIDENTS")
+    await stage.to(minute=30)
+    await stage.command("INC-1", "acknowledge", by="eng-manager")
+    await stage.command("INC-1", "reprioritize", priority="P1", reason="one region", by="eng-manager")
+    await stage.command("INC-1", "resolve", validation="restarted", by="eng-manager")
+    lines = [one for one in stage.slack.messages(channel="C0INCIDENTS") if one.ts != card.ts]
+    assert {one.thread_ts for one in lines} == {card.ts}
+    assert [one.text for one in lines] == [
+        "*INC-1* Level 2 is being paged.",
+        "*INC-1* Acknowledged by Engineering manager (example). It is in assessment now.",
+        "*INC-1* Its priority is P1 now, it was P0.",
+        "*INC-1* It is in review now.",
+    ]
+
+
+async def test_a_card_that_somebody_deletes_is_posted_again_while_the_incident_needs_one(
+    documented_stage: Stage,
+) -> None:
+    stage = documented_stage
+    message = await page(stage)
+    [card] = stage.slack.messages(channel="C0INCIDENTS")
+    stage.slack.workspace.delete(card)
+    await stage.click(message, ACKNOWLEDGE, "ops-lead")
+    await stage.advance(seconds=3)
+    again = [one for one in stage.slack.messages(channel="C0INCIDENTS") if not one.deleted and one.blocks]
+    assert len(again) == 1
+    assert "Acknowledged by Operations lead (example)" in str(again[0].blocks)
+    stage.slack.workspace.delete(again[0])
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    await stage.advance(minutes=5)
+    assert not [one for one in stage.slack.messages(channel="C0INCIDENTS") if not one.deleted and one.blocks]

@@ -9,7 +9,7 @@ import pytest
 
 from engine.clock import VirtualClock
 from engine.core.breaker import FAILURES, Breaker, Standing
-from engine.core.commands import Acknowledge
+from engine.core.commands import Acknowledge, Note
 from engine.core.errors import DeliveryError, Limited
 from engine.core.model import MessageKind, MessageState
 from engine.core.timeline import Kind
@@ -240,7 +240,7 @@ async def test_while_only_updates_wait_one_of_them_finds_out_whether_the_provide
     await outage.fire("First")
     context, traffic = outage.engine.context, Traffic()
     traffic.breakers._known["slack"] = OUT  # noqa: SLF001 - as after five failures
-    await outage.engine.desk.run("INC-1", Acknowledge(), LEAD)
+    await outage.engine.desk.run("INC-1", Note(text="looking"), LEAD)
     now = NIGHT + timedelta(seconds=20)
     taken, _ = await context.database.write(
         lambda connection: claim(connection, context, "an engine", now, traffic=traffic)
