@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +18,7 @@ from engine.core.spans import Span
 from engine.ports import Envelope, Receipt
 from integrations.channels import Resources
 from integrations.slack.blocks import Rendered, line, render
-from integrations.slack.errors import delivery_error, read_refusal, transport_error
+from integrations.slack.errors import LOCKED_OUT, delivery_error, read_refusal, transport_error
 from integrations.slack.lookup import METADATA_TYPE, find_delivery
 from integrations.slack.rooms import ensure_room, leave_room, pin_card
 from integrations.slack.web import SlackWeb
@@ -32,6 +32,9 @@ class Settings(BaseModel):
     timeout: Span = timedelta(seconds=10)
 
 
+TRY_TOKEN_AGAIN = timedelta(minutes=1)
+
+
 class SlackChannel:
     """An address is a channel (`#incidents`, `C012AB3CDE4`) or a person's member ID (`U012AB3CDE4`)."""
 
@@ -40,6 +43,8 @@ class SlackChannel:
 
     def __init__(self, name: str, settings: Settings, resources: Resources) -> None:
         self.name = name
+        self._resources = resources
+        self._refused: tuple[datetime, str] | None = None
         self._timeout = settings.timeout.total_seconds()
         self._web = SlackWeb(
             session=resources.session, token=resources.slack_bot_token, api_url=resources.slack_api_url
@@ -47,8 +52,14 @@ class SlackChannel:
 
     def configured(self) -> str | None:
         if self._web.token:
-            return None
+            return self._locked_out()
         return "SLACK_BOT_TOKEN is not set; install the Slack app and put its bot token (xoxb-…) there"
+
+    def _locked_out(self) -> str | None:
+        """What Slack has said of the token in the last minute; then it is tried again."""
+        if self._refused is None or self._resources.clock.now() - self._refused[0] > TRY_TOKEN_AGAIN:
+            return None
+        return self._refused[1]
 
     async def send(self, envelope: Envelope) -> Receipt:
         rendered = render(envelope)
@@ -69,8 +80,12 @@ class SlackChannel:
         try:
             yield
         except SlackApiError as error:
+            refused = read_refusal(error, self._web.token)
+            known = delivery_error(refused, address)
+            if refused.code in LOCKED_OUT:
+                self._refused = self._resources.clock.now(), str(known)
             # without the cause: its text is all that Slack said, however long
-            raise delivery_error(read_refusal(error, self._web.token), address) from None
+            raise known from None
         except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError) as error:
             # the last two: slack_sdk takes a 200 for a JSON object without looking
             raise transport_error(error) from error

@@ -61,6 +61,9 @@ REMEDIES: Mapping[str, str] = {
 }
 
 
+LOCKED_OUT = frozenset({"not_authed", "invalid_auth", "token_revoked", "token_expired", "account_inactive"})
+"""Nothing that is sent with this token arrives."""
+
 CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 

@@ -23,3 +23,10 @@ async def documented_stage(open_stage: OpenStage) -> AsyncIterator[Stage]:
     """The engine as it is documented, on a Saturday at 03:10."""
     async with open_stage() as found:
         yield found
+
+
+@pytest.fixture(params=[False, True], ids=["http", "socket"])
+async def scene(request: pytest.FixtureRequest, open_stage: OpenStage) -> AsyncIterator[Stage]:
+    """The same, once with Slack over HTTP and once over Socket Mode."""
+    async with open_stage(over_socket=request.param) as found:
+        yield found

@@ -245,3 +245,27 @@ async def test_a_channel_that_a_newer_configuration_has_removed_hands_its_pages_
         assert [who for _, who in stage.pages("email")] == ["ops-lead"]
         failed = reasons(await stage.timeline("INC-1"), "page.failed")
         assert "the configuration has no channel 'slack' any more" in failed
+
+
+async def test_a_token_that_slack_has_revoked_is_said_by_readyz_and_pages_go_the_other_way_at_once(
+    documented_stage: Stage,
+) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.REFUSED, error="token_revoked")
+    await stage.fire("First", priority="P0")
+    told = (await stage.http.get("/readyz")).json()["channels"]["slack"]
+    assert "reinstall the app and put the app's bot token" in told
+    await stage.fire("Second", priority="P0")
+    assert await ways_of(stage, "INC-2") == ["email"]
+    stage.slack.recover()
+    await stage.advance(minutes=1, seconds=1)
+    assert "slack" not in (await stage.http.get("/readyz")).json()["channels"]
+    await stage.fire("Third", priority="P0")
+    assert await ways_of(stage, "INC-3") == ["email", "slack"]
+
+
+async def ways_of(stage: Stage, ref: str) -> list[str]:
+    """By which channels the first page was decided to go."""
+    decided = next(line for line in await stage.timeline(ref) if line["kind"] == "page.decided")
+    channels: list[str] = decided["data"]["channels"]
+    return sorted(channels)

@@ -38,8 +38,8 @@ async def notes(stage: Stage) -> list[dict[str, Any]]:
     return [line for line in await stage.timeline("INC-1") if line["kind"] == "note"]
 
 
-async def test_a_room_has_topic_people_and_a_pinned_card_and_is_archived_at_the_end(documented_stage: Stage) -> None:
-    stage = documented_stage
+async def test_a_room_has_topic_people_and_a_pinned_card_and_is_archived_at_the_end(scene: Stage) -> None:
+    stage = scene
     made = await opened(stage)
     assert made.topic == "P0 CheckoutDown on checkout · INC-1 · Operations lead (example) commands"
     assert made.people == {stage.slack_id("ops-lead")}
@@ -56,9 +56,9 @@ async def test_a_room_has_topic_people_and_a_pinned_card_and_is_archived_at_the_
 
 
 async def test_a_marked_message_is_on_the_timeline_once_at_its_own_time_with_author_and_link(
-    documented_stage: Stage,
+    scene: Stage,
 ) -> None:
-    stage = documented_stage
+    stage = scene
     made = await opened(stage)
     said = stage.slack.say("rolled back to 41 <&>", user=stage.slack_id("ops-senior"), channel=made.id)
     await mark(stage, said, "ops-lead", event_id="Ev1")
@@ -76,8 +76,8 @@ def _seconds(at: str) -> float:
     return datetime.fromisoformat(at).timestamp()
 
 
-async def test_the_message_shortcut_does_the_same_and_says_where_it_can_not(documented_stage: Stage) -> None:
-    stage = documented_stage
+async def test_the_message_shortcut_does_the_same_and_says_where_it_can_not(scene: Stage) -> None:
+    stage = scene
     made = await opened(stage)
     said = stage.slack.say("disk replaced", user=stage.slack_id("ops-senior"), channel=made.id)
     elsewhere = stage.slack.say("lunch?", user=stage.slack_id("ops-senior"), channel="operations")
@@ -88,8 +88,8 @@ async def test_the_message_shortcut_does_the_same_and_says_where_it_can_not(docu
     assert stage.told("ops-lead")[-1] == "This channel is no war room; nothing was noted."
 
 
-async def test_a_mark_by_a_stranger_or_elsewhere_notes_nothing(documented_stage: Stage) -> None:
-    stage = documented_stage
+async def test_a_mark_by_a_stranger_or_elsewhere_notes_nothing(scene: Stage) -> None:
+    stage = scene
     made = await opened(stage)
     said = stage.slack.say("it was me", user=STRANGER, channel=made.id)
     await mark(stage, said, STRANGER)
@@ -108,8 +108,8 @@ async def test_every_p0_has_a_room_where_the_configuration_says_so(open_stage: O
         assert len(stage.slack.messages(channel=room(stage).id)) == 1
 
 
-async def test_what_is_nice_to_have_may_fail_and_a_room_of_that_name_is_taken(documented_stage: Stage) -> None:
-    stage = documented_stage
+async def test_what_is_nice_to_have_may_fail_and_a_room_of_that_name_is_taken(scene: Stage) -> None:
+    stage = scene
     for method in ("conversations.setTopic", "conversations.invite", "pins.add"):
         stage.slack.fail(Failure.REFUSED, method=method, error="missing_scope")
     stage.slack.workspace.make_channel(NAME)
@@ -118,8 +118,8 @@ async def test_what_is_nice_to_have_may_fail_and_a_room_of_that_name_is_taken(do
     assert (made.topic, made.pinned) == ("", ())
 
 
-async def test_a_room_that_can_not_be_made_is_on_record_and_delays_nothing(documented_stage: Stage) -> None:
-    stage = documented_stage
+async def test_a_room_that_can_not_be_made_is_on_record_and_delays_nothing(scene: Stage) -> None:
+    stage = scene
     stage.slack.fail(Failure.REFUSED, method="conversations.create", error="missing_scope")
     message = await page(stage)
     await stage.click(message, ROOM, "ops-lead")
@@ -130,8 +130,8 @@ async def test_a_room_that_can_not_be_made_is_on_record_and_delays_nothing(docum
     assert (30, "eng-manager") in stage.pages("slack")
 
 
-async def test_a_room_whose_answer_was_lost_is_not_made_twice(documented_stage: Stage) -> None:
-    stage = documented_stage
+async def test_a_room_whose_answer_was_lost_is_not_made_twice(scene: Stage) -> None:
+    stage = scene
     stage.slack.fail(Failure.ACCEPTED_THEN_DROPPED, method="conversations.create", times=1)
     message = await page(stage)
     await stage.click(message, ROOM, "ops-lead")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
 
 from engine.core.commands import Note
 from engine.services.frontdesk import FrontDesk
@@ -15,12 +12,6 @@ from tests.scenarios.stage import STRANGER, Stage
 from tests.scenarios.test_slack import ACKNOWLEDGE, page
 
 HOLD, ADVANCE, STEP = "tocsin_hold", "tocsin_advance", "tocsin_step"
-
-
-@pytest.fixture(params=[False, True], ids=["http", "socket"])
-async def scene(request: pytest.FixtureRequest, open_stage: OpenStage) -> AsyncIterator[Stage]:
-    async with open_stage(over_socket=request.param) as found:
-        yield found
 
 
 async def submit(stage: Stage, opened: OpenedView, **answers: str) -> dict[str, str]:
