@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -98,17 +98,26 @@ class Mention:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A file, and what it says in a few sentences."""
+
+    name: str
+    content: bytes
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
     """All that a channel needs to render one message, gathered right before sending.
 
     `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
     arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
-    for an update. `headline` is made for a lock screen. `under` is the receipt of the card that a line belongs
-    under. `room` is the provider's name of the incident's own channel,
-    `room_possible` says that one may be asked for, and `invited` are the addresses of those who belong into it.
-    `bundle`: all that this message stands for in a storm, the most urgent first, which is also the one that the other
-    fields tell of, but for `late_by`, which is that of the one that has waited longest; empty for a message that stands
-    for itself.
+    for an update. `headline` is made for a lock screen. `under` is the receipt of the card that a line or a report
+    belongs under; `attachment` makes the report, which takes a while and may raise ReportError. `room` is the
+    provider's name of the incident's own channel, `room_possible` says that one may be asked for, and `invited` are
+    the addresses of those who belong into it. `bundle`: all that this message stands for in a storm, the most urgent
+    first, which is also the one that the other fields tell of, but for `late_by`, which is that of the one that has
+    waited longest; empty for a message that stands for itself.
     """
 
     id: str
@@ -127,6 +136,7 @@ class Envelope:
     alert_count: int = 0
     steps: tuple[PlaybookStep, ...] = ()
     under: Receipt | None = None
+    attachment: Callable[[], Attachment] | None = None
     room: str = ""
     room_possible: bool = False
     invited: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ from engine.core.escalation import response_due
 from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
 from engine.core.lifecycle import close_quietly, enter, next_state
 from engine.core.model import ActionItem, Actor, MessageKind, State
-from engine.core.notices import ask_for_room, tell
+from engine.core.notices import ask_for_room, post_reports, tell
 from engine.core.paging import numbers, page_level, page_others, seat_paged
 from engine.core.priority import set_priority
 from engine.core.spans import spell
@@ -179,6 +179,7 @@ def end_service(draft: Draft, actor: Actor, restored: datetime, validation: str 
         hold_until=None,
     )
     draft.stop(ENDS_PAGING, "the incident is resolved")
+    post_reports(draft)
     draft.record(
         Kind.REPORT_DRAFTED,
         actor,

@@ -103,6 +103,7 @@ class MessageKind(StrEnum):
     PAGE = "page"  # wakes a person
     CARD = "card"  # the incident's card in a team channel
     LINE = "line"  # under the card: what has changed the incident's course
+    REPORT = "report"  # under the card: the report, as the review begins
     ROOM = "room"  # a channel of the incident's own, with its card
     QUESTION = "question"  # asks the owner for a sign of life
     NOTICE = "notice"  # tells a person or a queue, wakes nobody

@@ -14,6 +14,7 @@ from engine.core.model import (
     Incident,
     Message,
     MessageKind,
+    Priority,
     Until,
 )
 from engine.core.policy import Config
@@ -101,6 +102,18 @@ def tell(draft: Draft, contact: str, reason: str) -> None:
         draft.messages.append(
             Message(kind=MessageKind.NOTICE, channel=channel, address=address, contact=contact, reason=reason)
         )
+
+
+def post_reports(draft: Draft) -> None:
+    """To the team channels, for those who have to review it."""
+    if _is_canary(draft.case.config, draft.incident) or draft.incident.priority not in (Priority.P0, Priority.P1):
+        return
+    for card in draft.case.config.cards:
+        if card.channel in draft.case.reachable:
+            message = Message(
+                kind=MessageKind.REPORT, channel=card.channel, address=card.address, reason="the review begins"
+            )
+            draft.messages.append(message)
 
 
 def _is_canary(config: Config, incident: Incident) -> bool:

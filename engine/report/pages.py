@@ -64,7 +64,7 @@ def pages(facts: Facts) -> tuple[Page, ...]:
 def other_messages(facts: Facts) -> tuple[OtherMessage, ...]:
     """Cards, rooms, notices and questions; updates of messages already sent are left out."""
     names = Names(people=facts.people)
-    kinds = (MessageKind.CARD, MessageKind.ROOM, MessageKind.NOTICE, MessageKind.QUESTION)
+    kinds = (MessageKind.CARD, MessageKind.REPORT, MessageKind.ROOM, MessageKind.NOTICE, MessageKind.QUESTION)
     return tuple(
         OtherMessage(
             kind=delivery.message.kind,

@@ -57,6 +57,7 @@ PAGE_OUTCOMES = {
 
 MESSAGES = {
     MessageKind.CARD: "card",
+    MessageKind.REPORT: "report",
     MessageKind.ROOM: "war room",
     MessageKind.NOTICE: "notice",
     MessageKind.QUESTION: "question",

@@ -89,6 +89,9 @@ def _marked(step: PlaybookStep, mark: Tickmark) -> PlaybookStep:
     return replace(step, done_at=mark.done_at, done_by=mark.done_by, note=mark.note)
 
 
+UNDER_THE_CARD = (MessageKind.LINE, MessageKind.REPORT)
+
+
 class Ledger:
     """Gathers what decisions come to, so that `flush` writes it with few statements, however many incidents they are
     about. Between two flushes an incident may change once."""
@@ -204,10 +207,10 @@ class Ledger:
         return row if spent is None else row | {"state": spent.value, "done_at": self._now}
 
     def _queue(self, incident: Incident, messages: Iterable[Message]) -> None:
-        """Lines are for channels that keep a card up to date: elsewhere each would be one more message."""
+        """What belongs under a card is for channels that have one: elsewhere each would be one more message."""
         for message in messages:
             updatable = message.channel in self._updatable
-            if message.kind is MessageKind.LINE:
+            if message.kind in UNDER_THE_CARD:
                 if not updatable:
                     continue
                 updatable = False

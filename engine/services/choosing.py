@@ -22,7 +22,7 @@ from engine.services.parcels import TIMED
 
 Group = tuple[Claimed, ...]
 """Messages that go out as one."""
-ALONE = (MessageKind.CARD, MessageKind.ROOM, MessageKind.LINE)
+ALONE = (MessageKind.CARD, MessageKind.ROOM, MessageKind.LINE, MessageKind.REPORT)
 """What can share a message with nothing."""
 TOGETHER = 16
 """Messages that are claimed at a time, at most: alerts are not to wait for more than a few milliseconds."""

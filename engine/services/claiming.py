@@ -14,6 +14,7 @@ from engine.core.timeline import Kind
 from engine.db import incidents, outbox, picking
 from engine.db.outbox import Claimed
 from engine.db.picking import ANY, Room
+from engine.services.attachments import with_report
 from engine.services.bundles import bundled
 from engine.services.choosing import Choosing, Group
 from engine.services.context import Channels, Context
@@ -107,7 +108,13 @@ def put_together(
         Parcel(
             claims=group,
             shown=tuple(found[one.incident] for one in group),
-            envelope=bundled(connection, context, group, found, envelope),
+            envelope=with_report(
+                connection,
+                context,
+                bundled(connection, context, group, found, envelope),
+                found[group[0].incident],
+                now,
+            ),
         )
         for group, (_, envelope) in zip(wanted, heads, strict=True)
     ]

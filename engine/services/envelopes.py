@@ -115,7 +115,7 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
 
 def _card(claimed: Claimed, deliveries: Sequence[Delivery]) -> Receipt | None:
     message = claimed.delivery.message
-    if message.kind is not MessageKind.LINE:
+    if message.kind not in (MessageKind.LINE, MessageKind.REPORT):
         return None
     place = (MessageKind.CARD, message.channel, message.address)
     cards = (one for one in deliveries if (one.message.kind, one.message.channel, one.message.address) == place)

@@ -15,10 +15,11 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from engine.core.errors import DeliveryError
 from engine.core.model import MessageKind
 from engine.core.spans import Span
-from engine.ports import Envelope, Receipt
+from engine.ports import Attachment, Envelope, Receipt
 from integrations.channels import Resources
 from integrations.slack.blocks import Rendered, line, render
 from integrations.slack.errors import LOCKED_OUT, delivery_error, read_refusal, transport_error
+from integrations.slack.files import post_file
 from integrations.slack.lookup import METADATA_TYPE, find_delivery
 from integrations.slack.rooms import ensure_room, leave_room, pin_card
 from integrations.slack.web import SlackWeb
@@ -62,10 +63,17 @@ class SlackChannel:
         return self._refused[1]
 
     async def send(self, envelope: Envelope) -> Receipt:
+        if envelope.attachment is not None:
+            return await self._send_file(envelope, await asyncio.to_thread(envelope.attachment))
         rendered = render(envelope)
         with self._told(envelope.message.address):
             async with asyncio.timeout(self._timeout):
                 return _receipt(await self._call(envelope, rendered))
+
+    async def _send_file(self, envelope: Envelope, attachment: Attachment) -> Receipt:
+        with self._told(envelope.message.address):
+            async with asyncio.timeout(self._timeout):
+                return await post_file(self._web, envelope, attachment)
 
     async def find(self, envelope: Envelope) -> Receipt | None:
         """By the metadata of our earlier message; needs the scopes to read the conversation's history."""

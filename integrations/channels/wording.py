@@ -125,7 +125,7 @@ def expected(envelope: Envelope) -> str:
             return f"Are you still on it? Say so{_deadline(envelope)}; otherwise level 1 is paged again."
         case MessageKind.NOTICE:
             return f"Look at it{_deadline(envelope) or ' when you can'}; this message wakes nobody."
-        case MessageKind.CARD | MessageKind.LINE | MessageKind.ROOM | MessageKind.UPDATE:
+        case MessageKind.CARD | MessageKind.LINE | MessageKind.REPORT | MessageKind.ROOM | MessageKind.UPDATE:
             return ""
 
 

@@ -294,6 +294,19 @@ def pin(workspace: Workspace, arguments: Arguments) -> Json:
     return answered()
 
 
+def complete_upload(workspace: Workspace, arguments: Arguments) -> Json:
+    """A file in a channel is a message with the file attached. Unlike a post it takes the channel's id only."""
+    channel = workspace.channels.get(arguments.text("channel_id"))
+    files = arguments.objects("files")
+    if channel is None:
+        return refused("channel_not_found")
+    if not files or any(not workspace.files.get(one.get("id", "")) for one in files):
+        return refused("file_not_found")
+    content = Content(text=arguments.text("initial_comment"), attachments=files)
+    workspace.post(channel, content, thread_ts=arguments.text("thread_ts") or None)
+    return answered(files=list(files))
+
+
 def permalink(workspace: Workspace, arguments: Arguments) -> Json:
     message = _own_message(workspace, arguments, ts="message_ts")
     if isinstance(message, Refusal):
@@ -319,6 +332,7 @@ METHODS: Mapping[str, Callable[[Workspace, Arguments], Json]] = {
     "conversations.open": open_conversation,
     "conversations.replies": replies,
     "conversations.setTopic": set_topic,
+    "files.completeUploadExternal": complete_upload,
     "pins.add": pin,
     "reactions.add": add_reaction,
     "users.info": user_info,

@@ -11,7 +11,7 @@ from integrations.sandbox.slack_limits import Refusal
 from integrations.sandbox.slack_values import Json
 
 # Objects and lists that a form can only carry as text: docs.slack.dev/apis/web-api#slack-web-api__basics__post-bodies
-_STRUCTURED = ("blocks", "attachments", "metadata", "view")
+_STRUCTURED = ("blocks", "attachments", "metadata", "view", "files")
 _TRUE = (True, 1, "1", "true", "True")
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from aiohttp import web
 
 from integrations.sandbox.faults import Switchboard
-from integrations.sandbox.slack_answers import refused
+from integrations.sandbox.slack_answers import answered, refused
 from integrations.sandbox.slack_api import METHODS
 from integrations.sandbox.slack_arguments import Arguments, read_arguments
 from integrations.sandbox.slack_faults import Buckets, Failure, Fault
@@ -16,6 +16,7 @@ from integrations.sandbox.slack_state import Workspace
 from integrations.sandbox.slack_values import Json, Message
 
 TOKENLESS = ("api.test",)
+UPLOAD = "files.getUploadURLExternal"
 OPEN_SOCKET = "apps.connections.open"  # by the app's own token, not the bot's
 RATE_LIMITED_METHOD = "chat.postMessage"
 BEARER = "Bearer "
@@ -45,6 +46,8 @@ class SlackServer:
         self.application.router.add_post("/actions/{team}/{number}/{secret}", self._respond)
         self.application.router.add_get("/sandbox/messages", self._record)
         self.application.router.add_get(f"{LINK}/", sockets.serve)
+        self.application.router.add_post("/upload/{file}", self._upload)
+        self.application.router.add_get("/files/{file}", self._download)
 
     async def _call(self, request: web.Request) -> web.Response:
         arguments = await read_arguments(request)
@@ -63,6 +66,8 @@ class SlackServer:
 
     def _carry_out(self, request: web.Request, arguments: Arguments) -> web.Response:
         name = request.match_info["method"]
+        if name == UPLOAD:
+            return self._place_for_file(request, arguments)
         if name == OPEN_SOCKET:
             return web.json_response(self._sockets.open(_token(request, arguments), request.host))
         method = METHODS.get(name)
@@ -72,6 +77,25 @@ class SlackServer:
             return web.json_response(refused(error))
         answer = method(self._workspace, arguments)
         return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(self.scopes)})
+
+    def _place_for_file(self, request: web.Request, arguments: Arguments) -> web.Response:
+        if error := self._unauthorized(request, arguments):
+            return web.json_response(refused(error))
+        if not arguments.text("filename") or not arguments.number("length", 0):
+            return web.json_response(refused("invalid_arguments", "filename and length are needed"))
+        file = self._workspace.file_place()
+        return web.json_response(answered(upload_url=f"http://{request.host}/upload/{file}", file_id=file))
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        file = request.match_info["file"]
+        if file not in self._workspace.files:
+            return web.Response(status=404)
+        self._workspace.files[file] = await request.read()
+        return web.Response(text=f"OK - {len(self._workspace.files[file])}")
+
+    async def _download(self, request: web.Request) -> web.Response:
+        content = self._workspace.files.get(request.match_info["file"])
+        return web.Response(status=404) if not content else web.Response(body=content, content_type="application/pdf")
 
     def _unauthorized(self, request: web.Request, arguments: Arguments) -> str | None:
         token = _token(request, arguments)

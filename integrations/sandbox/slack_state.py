@@ -37,6 +37,7 @@ class Workspace:
         self.ephemerals: list[Ephemeral] = []
         self.views: list[OpenedView] = []
         self.homes: dict[str, Json] = {}
+        self.files: dict[str, bytes] = {}
         self.changed = Pulse()
         self.grants = Grants(monotonic)
         self._messages: dict[str, dict[str, Message]] = {}
@@ -123,6 +124,12 @@ class Workspace:
         self.views.append(opened)
         self.changed.beat()
         return opened
+
+    def file_place(self) -> str:
+        """The id of a file that is still to be uploaded."""
+        name = f"F{next(self._ids):09X}"
+        self.files[name] = b""
+        return name
 
     def publish_home(self, user: str, view: Json) -> Json:
         self.homes[user] = {

@@ -72,6 +72,11 @@ SCOPES = (
         why="makes an incident's war room, invites people into it, archives it afterwards",
         methods=(*("conversations.create", "conversations.setTopic", "conversations.invite", "conversations.archive"),),
     ),
+    Scope(
+        name="files:write",
+        why="posts the report when the review begins; without it only its summary",
+        methods=("files.getUploadURLExternal", "files.completeUploadExternal"),
+    ),
     Scope(name="pins:write", why="pins the card in a war room", methods=("pins.add",)),
     Scope(name="reactions:read", why="notices the :pushpin: that puts a message onto the timeline", methods=()),
     Scope(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from integrations.sandbox.slack_faults import Failure
 from integrations.sandbox.slack_values import Message
 from tests.scenarios.stage import STRANGER, Stage
 
@@ -178,7 +179,7 @@ async def test_a_change_of_course_is_a_line_under_the_card_and_everything_else_a
     await stage.command("INC-1", "resolve", validation="restarted", by="eng-manager")
     lines = [one for one in stage.slack.messages(channel="C0INCIDENTS") if one.ts != card.ts]
     assert {one.thread_ts for one in lines} == {card.ts}
-    assert [one.text for one in lines] == [
+    assert [one.text for one in lines if not one.content.attachments] == [
         "*INC-1* Level 2 is being paged.",
         "*INC-1* Acknowledged by Engineering manager (example). It is in assessment now.",
         "*INC-1* Its priority is P1 now, it was P0.",
@@ -202,3 +203,36 @@ async def test_a_card_that_somebody_deletes_is_posted_again_while_the_incident_n
     await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
     await stage.advance(minutes=5)
     assert not [one for one in stage.slack.messages(channel="C0INCIDENTS") if not one.deleted and one.blocks]
+
+
+async def test_the_report_is_under_the_card_when_the_review_begins_as_summary_and_file(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await page(stage)
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    said = stage.slack.messages(channel="C0INCIDENTS")
+    [report] = [one for one in said if one.content.attachments]
+    assert report.thread_ts == said[0].ts
+    assert report.text.startswith("*INC-1: the review begins.* ")
+    assert "CheckoutDown" in report.text
+    [file] = report.content.attachments
+    assert file["title"] == "INC-1.pdf"
+    assert stage.slack.workspace.files[file["id"]].startswith(b"%PDF-")
+    assert "report" in [line["data"].get("kind") for line in await stage.timeline("INC-1")]
+
+
+async def test_without_the_scope_for_files_the_summary_is_posted_alone(documented_stage: Stage) -> None:
+    stage = documented_stage
+    stage.slack.fail(Failure.REFUSED, method="files.getUploadURLExternal", error="missing_scope")
+    await page(stage)
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    assert [one.text[:29] for one in stage.slack.messages(channel="C0INCIDENTS")[1:]] == [
+        "*INC-1* It is in review now.",
+        "*INC-1: the review begins.* P",
+    ]
+
+
+async def test_the_report_of_a_p2_is_not_posted(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await stage.fire(priority="P2")
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    assert not [one for one in stage.slack.messages(channel="C0INCIDENTS") if one.content.attachments]
