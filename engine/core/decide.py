@@ -310,7 +310,7 @@ def _open_room(draft: Draft, command: OpenRoom, actor: Actor, state: State) -> D
         return unchanged(incident, "room_there", f"{incident.ref} has a war room already.")
     if not ask_for_room(draft, actor, "asked for"):
         raise Refusal(
-            "no_rooms", "There are no war rooms here: `room` in tocsin.yaml names a channel that can have them."
+            "no_rooms", "No war room can be opened: `room` in tocsin.yaml has to name a channel that can send."
         )
     _renew(draft, actor)
     return draft.decision(f"A war room for {incident.ref} is being opened.")

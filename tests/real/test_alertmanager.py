@@ -139,7 +139,7 @@ class Night:
     def posted(self) -> list[str]:
         """To whom, or into which team channel, post by post."""
         names = {own["slack"]: name for name, own in self.around.reach.items() if "slack" in own}
-        return [names.get(one.user or "", one.channel) for one in self.around.slack.messages()]
+        return [names.get(one.user or "", one.channel) for one in self.around.slack.messages() if not one.thread_ts]
 
 
 @asynccontextmanager
