@@ -33,6 +33,7 @@ from engine.core.commands import (
     Reprioritize,
     Resolve,
     Tick,
+    Update,
 )
 from engine.core.model import Priority
 
@@ -115,6 +116,16 @@ def escalate(
 def decline(ref: Ref, reason: Reason = None, who: As = None, as_json: AsJson = False) -> None:
     """Not me: the level's other person is paged now, else the next level."""
     act(ref, build(Decline, reason=reason), who, as_json)
+
+
+def update(
+    ref: Ref,
+    text: Annotated[str, typer.Argument(help="What those who wait may know.", show_default=False)],
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how it stands to those who wait."""
+    act(ref, build(Update, text=text), who, as_json)
 
 
 def room(ref: Ref, who: As = None, as_json: AsJson = False) -> None:
@@ -235,7 +246,7 @@ def tick(
 def add_to(app: typer.Typer) -> None:
     app.command("ack")(acknowledge)
     for verb in (
-        *(advance, resolve, reopen, escalate, decline, hold, room),
+        *(advance, resolve, reopen, escalate, decline, hold, room, update),
         *(close, cancel, merge, assign, reprioritize, document, tick),
     ):
         app.command(verb.__name__)(verb)

@@ -160,6 +160,13 @@ class Escalate(Base):
     reason: Text | None = None
 
 
+class Update(Base):
+    """What those who wait may know by now. It stands on the card until the next one."""
+
+    name: Literal["update"] = "update"
+    text: Text
+
+
 class OpenRoom(Base):
     """A channel of its own for the incident, with whoever is paged and whoever commands."""
 
@@ -197,6 +204,7 @@ Command = Annotated[
     | Assign
     | Hold
     | Escalate
+    | Update
     | OpenRoom
     | Note
     | Tick,

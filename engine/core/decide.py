@@ -24,6 +24,7 @@ from engine.core.commands import (
     Reprioritize,
     Resolve,
     Tick,
+    Update,
 )
 from engine.core.draft import Case, Decision, Draft, Tickmark, unchanged
 from engine.core.errors import NotFound, Refusal
@@ -304,6 +305,13 @@ def _decline(draft: Draft, command: Decline, actor: Actor, state: State) -> Deci
     return draft.decision(f"{incident.ref} is passed on: {paged[0]} is being paged.")
 
 
+def _update(draft: Draft, command: Update, actor: Actor, state: State) -> Decision:
+    draft.change(status=command.text, status_at=draft.now)
+    draft.record(Kind.STATUS_UPDATED, actor, command.text)
+    _renew(draft, actor)
+    return draft.decision(f"That is the status of {draft.incident.ref} now.")
+
+
 def _open_room(draft: Draft, command: OpenRoom, actor: Actor, state: State) -> Decision:
     incident = draft.incident
     if incident.room_at is not None:
@@ -359,6 +367,7 @@ EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
     "hold": _hold,
     "escalate": _escalate,
     "open_room": _open_room,
+    "update": _update,
     "note": _note,
     "tick": _tick,
 }

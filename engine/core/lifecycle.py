@@ -35,6 +35,7 @@ TRANSITIONS: tuple[tuple[str, list[str], str | None], ...] = (
     ("hold", ACTIVE, None),
     ("escalate", ACTIVE, None),
     ("open_room", ACTIVE, None),
+    ("update", OPEN, None),
     ("note", [state.value for state in State], None),
     ("document", OPEN, None),
     ("tick", OPEN, None),

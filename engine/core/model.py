@@ -201,7 +201,8 @@ class Incident:
     `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
     `level_caps` holds, by level number, the latest time that a raise may not push a level past.
     `declined` are those who have passed it on in this cycle; they are paged no more in it.
-    `room_at` is when a channel of its own was asked for.
+    `room_at` is when a channel of its own was asked for. `status` is what was last said to those who wait, at
+    `status_at`.
     `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
     acknowledged, until it is handed over.
     """
@@ -236,6 +237,8 @@ class Incident:
     lease_asked_at: datetime | None = None
     declined: tuple[str, ...] = ()
     room_at: datetime | None = None
+    status: str | None = None
+    status_at: datetime | None = None
     hold_until: datetime | None = None
     hold_by: str | None = None
     hold_reason: str | None = None

@@ -91,6 +91,8 @@ def _course(case: Case, after: Incident) -> Iterator[str]:
         yield f"It is in {after.state} now." if after.state in PHASES else f"It is {after.state}."
     if after.priority is not before.priority:
         yield f"Its priority is {after.priority} now, it was {before.priority}."
+    if after.status and (after.status, after.status_at) != (before.status, before.status_at):
+        yield f"Status: {after.status}"
     if after.level > before.level:
         yield f"Level {after.level} is being paged."
 

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     REPRIORITIZED = "priority.changed"
     ASSIGNED = "commander.assigned"
     OVERRIDDEN = "guard.overridden"
+    STATUS_UPDATED = "status.updated"
     ROOM_ASKED = "room.asked"
     NOTE = "note"
     PLAYBOOK_ATTACHED = "playbook.attached"

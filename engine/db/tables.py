@@ -74,6 +74,8 @@ class IncidentRow(SQLModel, table=True):
     lease_asked_at: datetime | None = when(nullable=True)
     declined: Any = json(nullable=True)
     room_at: datetime | None = when(nullable=True)
+    status: str | None
+    status_at: datetime | None = when(nullable=True)
     hold_until: datetime | None = when(nullable=True)
     hold_by: str | None
     hold_reason: str | None

@@ -64,6 +64,7 @@ KINDS = {
     Kind.DECLINED: "Passed on",
     Kind.HELD: "Escalation held",
     Kind.ROOM_ASKED: "War room asked for",
+    Kind.STATUS_UPDATED: "Status update",
     Kind.PHASE: "Phase entered",
     Kind.PHASE_SKIPPED: "Phase skipped",
     Kind.DOCUMENTED: "Findings written down",

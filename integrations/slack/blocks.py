@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from engine.core.model import Alert, AlertStatus, Incident, Priority
+from engine.core.model import Alert, AlertStatus, Priority
 from engine.ports import Envelope, Rung, Tried
 from integrations.channels.wording import REPEATED, alert_count, late_note, place, worst_first
 from integrations.channels.wording import person as name_of
@@ -102,7 +102,7 @@ def _layout(envelope: Envelope) -> Iterator[Block | None]:
         yield ActionsBlock(elements=several) if several else None
         return
     yield _section(standing(envelope), STANDING)
-    yield _section(_what(envelope.incident), WHAT)
+    yield _section(_what(envelope), WHAT)
     yield SectionBlock(fields=[_markdown(f"*{name}*\n{value}") for name, value in _facts(envelope)])
     if envelope.incident.state.active:
         yield _section(_alerts(envelope), ALERTS)
@@ -123,9 +123,15 @@ def _section(lines: list[str], most: int) -> SectionBlock | None:
     return SectionBlock(text=_markdown(stack(lines, most))) if lines else None
 
 
-def _what(incident: Incident) -> list[str]:
+def _what(envelope: Envelope) -> list[str]:
+    """What broke, and what was last said about it."""
+    incident = envelope.incident
     lines = [f"*{incident.ref}* {plain(incident.title)}"]
-    return [*lines, plain(incident.summary, 600)] if incident.summary not in ("", incident.title) else lines
+    if incident.summary not in ("", incident.title):
+        lines.append(plain(incident.summary, 400))
+    if incident.status and incident.status_at:
+        lines.append(f"*Status at {when(envelope, incident.status_at)}:* {plain(incident.status, 450)}")
+    return lines
 
 
 def _facts(envelope: Envelope) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from slack_sdk.models.blocks import ButtonElement, ConfirmObject, PlainTextObjec
 
 from engine.core.model import Incident, MessageKind, PlaybookStep, State
 from engine.ports import Envelope, Rung
+from integrations.channels.foreign import one_line
 from integrations.slack.text import clock, plain
 
 
@@ -22,6 +23,7 @@ class Action(StrEnum):
     ESCALATE = "tocsin_escalate"
     HOLD = "tocsin_hold"
     ROOM = "tocsin_room"
+    UPDATE = "tocsin_update"
     STEP = "tocsin_step"
     ADVANCE = "tocsin_advance"
     RESOLVE = "tocsin_resolve"
@@ -30,7 +32,8 @@ class Action(StrEnum):
 
 class ButtonValue(BaseModel):
     """What the presser saw: `level` is the highest level paged by then, `page` the page that the message belongs to,
-    `phase` the phase that is left by going on, `step` the playbook step that is done.
+    `phase` the phase that is left by going on, `step` the playbook step that is done, `status`
+    what was last said to those who wait.
 
     Fields of other releases are ignored, so that a button still works after an upgrade or a downgrade.
     """
@@ -43,8 +46,10 @@ class ButtonValue(BaseModel):
     page: Annotated[str, Field(max_length=64)] | None = None
     phase: Annotated[str, Field(max_length=20)] | None = None
     step: Annotated[str, Field(max_length=64)] | None = None
+    status: Annotated[str, Field(max_length=1_000)] | None = None
 
 
+STATUS = 600
 BUTTON = 75
 """Characters on a button."""
 ONWARD: Mapping[State, State] = {State.ASSESSMENT: State.DIAGNOSIS, State.DIAGNOSIS: State.RESOLUTION}
@@ -70,6 +75,8 @@ def _further(envelope: Envelope, value: ButtonValue) -> Iterator[ButtonElement]:
     incident = envelope.incident
     if any(rung.state == "due" and rung.level > incident.level for rung in envelope.ladder):
         yield _button("Hold escalation", Action.HOLD, value)
+    if incident.acknowledged_at is not None:
+        yield _button("Status update", Action.UPDATE, value.model_copy(update={"status": _last_said(incident)}))
     if envelope.room_possible:
         yield _button("War room", Action.ROOM, value)
     step = next_step(envelope)
@@ -79,6 +86,11 @@ def _further(envelope: Envelope, value: ButtonValue) -> Iterator[ButtonElement]:
     onward = ONWARD.get(incident.state)
     if onward is not None and incident.acknowledged_at is not None:
         yield _button(f"To {onward}", Action.ADVANCE, value.model_copy(update={"phase": incident.state.value}))
+
+
+def _last_said(incident: Incident) -> str | None:
+    """As much of it as a button can carry."""
+    return one_line(incident.status, STATUS) if incident.status else None
 
 
 def next_step(envelope: Envelope) -> PlaybookStep | None:

@@ -22,7 +22,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from engine.core.commands import Advance, Command, Hold
+from engine.core.commands import Advance, Command, Hold, Update
 from engine.core.model import Priority, State
 from engine.ports import Declaration
 from integrations.slack.buttons import ButtonValue
@@ -49,6 +49,7 @@ class Modal(StrEnum):
 
     HOLD = "tocsin_hold"
     ADVANCE = "tocsin_advance"
+    UPDATE = "tocsin_update"
     DECLARE = "tocsin_declare"
 
 
@@ -97,6 +98,14 @@ def advance_modal(button: ButtonValue, response_url: str) -> View:
     return _view(Modal.ADVANCE, "To diagnosis", "Go on", [SectionBlock(text=_text(told)), impact], meta)
 
 
+def update_modal(button: ButtonValue, response_url: str) -> View:
+    """With what was said last, for most of it is still so."""
+    example = "Half of the payments go through again; the rest within the hour"
+    text = _line("text", "What those who wait may know", example, many=True, given=button.status or "")
+    meta = Meta(button=button.model_copy(update={"status": None}), response_url=response_url)
+    return _view(Modal.UPDATE, "Status update", "Say it", [text], meta)
+
+
 def declare_modal(services: Mapping[str, str], response_url: str = "", title: str = "") -> View:
     """A title is enough."""
     blocks: list[Block] = [
@@ -120,6 +129,11 @@ def read_advance(answers: Answers, meta: Meta) -> Command | Faults:
     return _made(Advance, {**answers, "priority_confirmed": confirmed})
 
 
+def read_update(answers: Answers, meta: Meta) -> Command | Faults:
+    del meta
+    return _made(Update, answers)
+
+
 def read_declaration(answers: Answers) -> Declaration | Faults:
     title, priority = (answers.get("title") or "").strip(), answers.get("priority")
     if not title:
@@ -135,12 +149,13 @@ def read_declaration(answers: Answers) -> Declaration | Faults:
 READERS: Mapping[str, Callable[[Answers, Meta], Command | Faults]] = {
     Modal.HOLD: read_hold,
     Modal.ADVANCE: read_advance,
+    Modal.UPDATE: read_update,
 }
 """The dialogs that act on an incident; the other one declares a new one."""
 
 FIELD_OF = {"impact_missing": "impact", "cause_missing": "cause", "priority_unconfirmed": "impact"}
 """Where a refusal of the core's is shown."""
-FIRST_FIELD = {Modal.HOLD: "reason", Modal.ADVANCE: "impact", Modal.DECLARE: "title"}
+FIRST_FIELD = {Modal.HOLD: "reason", Modal.ADVANCE: "impact", Modal.UPDATE: "text", Modal.DECLARE: "title"}
 
 
 def field_of(callback: str, code: str, meta: Meta) -> str:
@@ -150,7 +165,7 @@ def field_of(callback: str, code: str, meta: Meta) -> str:
     return FIELD_OF.get(code, FIRST_FIELD[Modal(callback)])
 
 
-def _made(command: type[Hold] | type[Advance], given: Mapping[str, Any]) -> Command | Faults:
+def _made(command: type[Hold] | type[Advance] | type[Update], given: Mapping[str, Any]) -> Command | Faults:
     try:
         return command.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

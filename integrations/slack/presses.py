@@ -14,7 +14,7 @@ from engine.core.commands import Acknowledge, Command, Decline, Escalate, OpenRo
 from engine.core.errors import TocsinError
 from engine.ports import Desk
 from integrations.slack.buttons import Action, ButtonValue, action_of
-from integrations.slack.modals import advance_modal, declare_modal, hold_modal
+from integrations.slack.modals import advance_modal, declare_modal, hold_modal, update_modal
 from integrations.slack.replies import Replies, carried_out
 from integrations.slack.seen import Seen
 from integrations.slack.text import plain
@@ -31,7 +31,11 @@ COMMANDS: Mapping[str, Callable[[ButtonValue], Command]] = {
 }
 """What each button asks for."""
 
-DIALOGS: Mapping[str, Callable[[ButtonValue, str], View]] = {Action.HOLD: hold_modal, Action.ADVANCE: advance_modal}
+DIALOGS: Mapping[str, Callable[[ButtonValue, str], View]] = {
+    Action.HOLD: hold_modal,
+    Action.ADVANCE: advance_modal,
+    Action.UPDATE: update_modal,
+}
 """The buttons that ask something first."""
 
 UNKNOWN_BUTTON = (

@@ -22,6 +22,7 @@ from engine.core.commands import (
     OpenRoom,
     Reprioritize,
     Resolve,
+    Update,
 )
 from engine.core.errors import TocsinError
 from engine.core.model import Priority
@@ -89,6 +90,9 @@ VERBS: Mapping[str, Verb] = {
     "hold": Verb(usage="hold INC-42 30m why", does="the levels above wait", make=_hold),
     "priority": Verb(usage="priority INC-42 P1 why", does="change the priority; the timers follow", make=_priority),
     "assign": Verb(usage="assign INC-42 @somebody [why]", does="hand over the command", make=_assign),
+    "update": Verb(
+        usage="update INC-42 text", does="what those who wait may know", make=lambda words: Update(text=words)
+    ),
     "room": Verb(usage="room INC-42", does="a channel of its own", make=lambda _: OpenRoom()),
     "note": Verb(usage="note INC-42 text", does="a line for the record", make=lambda words: Note(text=words)),
     "resolve": Verb(

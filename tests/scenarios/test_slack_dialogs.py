@@ -118,3 +118,21 @@ async def test_what_slack_delivers_to_two_replicas_is_done_once(documented_stage
     ]
     assert said[0] == said[1]
     assert (await stage.kinds("INC-1")).count("note") == 1
+
+
+async def test_a_status_update_stands_on_the_card_and_under_it(scene: Stage) -> None:
+    stage = scene
+    await stage.click(await page(stage), ACKNOWLEDGE, "ops-lead")
+    assert "status of INC-1 now" in await typed(stage, "update INC-1 all payments fail", "ops-lead")
+    await stage.click(stage.direct("ops-lead")[0], "tocsin_update", "ops-lead")
+    opened = stage.slack.views()[-1]
+    assert opened.fields["text"]["element"]["initial_value"] == "all payments fail"
+    assert await submit(stage, opened, text="half of them go through <!channel>") == {}
+    await stage.advance(seconds=3)
+    card, *lines = stage.slack.messages(channel="C0INCIDENTS")
+    assert "half of them go through &lt;!channel&gt;" in str(card.blocks)
+    assert [one.text for one in lines][-2:] == [
+        "*INC-1* Status: all payments fail",
+        "*INC-1* Status: half of them go through &lt;!channel&gt;",
+    ]
+    assert (await stage.kinds("INC-1")).count("status.updated") == 2

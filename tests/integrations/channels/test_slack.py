@@ -117,7 +117,13 @@ async def test_the_earlier_message_is_brought_up_to_date_in_place(slack: SlackSa
     (message,) = slack.messages(user=ANA.id)
     assert updated == receipt
     assert "Acknowledged by Ana Silva" in str(message.blocks)
-    assert [button.text for button in message.buttons] == ["I need help", "Hold escalation", "To diagnosis", "Resolve"]
+    assert [button.text for button in message.buttons] == [
+        "I need help",
+        "Hold escalation",
+        "Status update",
+        "To diagnosis",
+        "Resolve",
+    ]
     assert message.metadata is not None
     assert message.metadata["event_payload"]["delivery"] == "17"
 

@@ -69,7 +69,7 @@ def test_an_acknowledged_card_says_who_has_it_after_how_long_and_for_how_long() 
     assert "Phase Assessment (2 of 5)" in shown
     assert "Impact no payments" in shown
     assert "Commander Ana Silva" in shown
-    assert shown.endswith("\n[I need help] [Hold escalation] [To diagnosis] [Resolve:danger]\n")
+    assert shown.endswith("\n[I need help] [Hold escalation] [Status update] [To diagnosis] [Resolve:danger]\n")
 
 
 def test_the_lease_question_has_a_button_that_says_still_on_it() -> None:
@@ -79,14 +79,18 @@ def test_the_lease_question_has_a_button_that_says_still_on_it() -> None:
     assert (
         f"*Are you still on it?* Answer by {date(23, '03:23 CET')}. Without an answer level 1 is paged again." in shown
     )
-    assert shown.endswith("\n[Still on it:primary] [I need help] [Hold escalation] [To diagnosis] [Resolve:danger]\n")
+    assert shown.endswith(
+        "\n[Still on it:primary] [I need help] [Hold escalation] [Status update] [To diagnosis] [Resolve:danger]\n"
+    )
 
 
 def test_while_the_owner_is_asked_anyone_else_can_take_over() -> None:
     card = {"kind": MessageKind.CARD, "contact": None, "respond_by": None}
     shown = screen(render(envelope(after=18, message=card, **{**ACKNOWLEDGED, "lease_asked_at": at(18)})).blocks)
     assert "whoever acknowledges now takes it" in shown
-    assert shown.endswith("\n[Acknowledge:primary] [I need help] [Hold escalation] [To diagnosis] [Resolve:danger]\n")
+    assert shown.endswith(
+        "\n[Acknowledge:primary] [I need help] [Hold escalation] [Status update] [To diagnosis] [Resolve:danger]\n"
+    )
 
 
 def test_a_resolved_card_says_when_service_was_restored_and_how_that_was_checked_and_has_no_buttons() -> None:

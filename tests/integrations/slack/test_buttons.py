@@ -17,6 +17,7 @@ QUESTION = {"kind": MessageKind.QUESTION}
 OTHER = {"contact": "ben"}
 ACKNOWLEDGE, STILL, ESCALATE, RESOLVE = "Acknowledge", "Still on it", "I need help", "Resolve"
 DECLINE, HOLD, ONWARD = "Not me, pass on", "Hold escalation", "To diagnosis"
+UPDATE = "Status update"
 
 
 @pytest.mark.parametrize(
@@ -25,12 +26,12 @@ DECLINE, HOLD, ONWARD = "Not me, pass on", "Hold escalation", "To diagnosis"
         ({}, {}, [ACKNOWLEDGE, DECLINE, ESCALATE, HOLD, RESOLVE]),
         ({}, {"declined": ("ana",)}, [ACKNOWLEDGE, ESCALATE, HOLD, RESOLVE]),
         (CARD, {}, [ACKNOWLEDGE, ESCALATE, HOLD, RESOLVE]),
-        ({}, ACKNOWLEDGED, [ESCALATE, HOLD, ONWARD, RESOLVE]),
-        ({}, {**ACKNOWLEDGED, "state": State.RESOLUTION}, [ESCALATE, HOLD, RESOLVE]),
+        ({}, ACKNOWLEDGED, [ESCALATE, HOLD, UPDATE, ONWARD, RESOLVE]),
+        ({}, {**ACKNOWLEDGED, "state": State.RESOLUTION}, [ESCALATE, HOLD, UPDATE, RESOLVE]),
         ({}, {"level": 3}, [ACKNOWLEDGE, DECLINE, RESOLVE]),
-        (QUESTION, ASKED, [STILL, ESCALATE, HOLD, ONWARD, RESOLVE]),
-        ({}, ASKED, [STILL, ESCALATE, HOLD, ONWARD, RESOLVE]),
-        (OTHER, ASKED, [ACKNOWLEDGE, ESCALATE, HOLD, ONWARD, RESOLVE]),
+        (QUESTION, ASKED, [STILL, ESCALATE, HOLD, UPDATE, ONWARD, RESOLVE]),
+        ({}, ASKED, [STILL, ESCALATE, HOLD, UPDATE, ONWARD, RESOLVE]),
+        (OTHER, ASKED, [ACKNOWLEDGE, ESCALATE, HOLD, UPDATE, ONWARD, RESOLVE]),
         (QUESTION, {}, [ACKNOWLEDGE, ESCALATE, HOLD, RESOLVE]),
         ({}, RESOLVED, []),
         ({}, {"state": State.CLOSED}, []),

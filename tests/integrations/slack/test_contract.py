@@ -12,7 +12,7 @@ from integrations.slack.blocks import render
 from integrations.slack.buttons import Action, ButtonValue
 from integrations.slack.home import home
 from integrations.slack.manifest import manifest
-from integrations.slack.modals import READERS, VALUE, Modal, advance_modal, declare_modal, hold_modal
+from integrations.slack.modals import READERS, VALUE, Modal, advance_modal, declare_modal, hold_modal, update_modal
 from integrations.slack.presses import COMMANDS, DIALOGS
 from integrations.slack.rooms import SHORTCUT
 from tests.integrations.slack.envelopes import ACKNOWLEDGED, INCIDENT, OPENED, RESOLVED, at, envelope
@@ -51,12 +51,14 @@ def test_every_button_that_is_rendered_has_a_listener_and_every_listener_is_rend
 
 
 def test_every_dialog_that_is_opened_has_a_listener_and_every_listener_is_opened() -> None:
-    opened = {view.callback_id for view in (hold_modal(BUTTON, ""), advance_modal(BUTTON, ""), declare_modal({}))}
+    own = (hold_modal(BUTTON, ""), advance_modal(BUTTON, ""), update_modal(BUTTON, ""))
+    opened = {view.callback_id for view in (*own, declare_modal({}))}
     assert opened == {*READERS, Modal.DECLARE} == set(Modal)
 
 
 def test_a_field_of_a_dialog_says_nothing_to_us_before_it_is_sent() -> None:
-    for view in (hold_modal(BUTTON, ""), advance_modal(BUTTON, ""), declare_modal({"checkout": "Checkout"})):
+    own = (hold_modal(BUTTON, ""), advance_modal(BUTTON, ""), update_modal(BUTTON, ""))
+    for view in (*own, declare_modal({"checkout": "Checkout"})):
         fields = [block for block in view.to_dict()["blocks"] if block["type"] == "input"]
         assert {field["element"]["action_id"] for field in fields} == {VALUE}
         assert not any(field.get("dispatch_action") for field in fields)

@@ -19,6 +19,7 @@ from engine.core.commands import (
     OpenRoom,
     Reprioritize,
     Resolve,
+    Update,
 )
 from engine.core.model import PlaybookStep, Priority, State
 from engine.ports import Declaration
@@ -32,7 +33,7 @@ from integrations.slack.modals import Modal
 from integrations.slack.slash import OTHERS, VERBS
 from tests.integrations.slack.conftest import ANA, BEN, EVE, INCIDENTS
 from tests.integrations.slack.desk import FakeDesk
-from tests.integrations.slack.envelopes import ACKNOWLEDGED, INCIDENT, PAGE
+from tests.integrations.slack.envelopes import ACKNOWLEDGED, INCIDENT, OPENED, PAGE
 from tests.integrations.slack.test_app import post, told
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -96,6 +97,17 @@ async def test_going_on_asks_what_the_phase_needs(
     assert list(view.fields) == fields
     await slack.submit(view, answers)
     assert [act.command for act in desk.acts] == [command]
+
+
+async def test_a_status_update_begins_with_what_was_said_last(
+    slack: SlackSandbox, front: Front, desk: FakeDesk
+) -> None:
+    told = replace(IN_ASSESSMENT, status="All payments fail & we know why", status_at=OPENED)
+    view = await opened(slack, front, Action.UPDATE, incident=told)
+    assert view.fields["text"]["element"]["initial_value"] == "All payments fail & we know why"
+    assert (await slack.submit(view, {"text": ""})).json()["errors"] == {"text": "Please fill this in."}
+    await slack.submit(view, {"text": "Half of them go through"})
+    assert [act.command for act in desk.acts] == [Update(text="Half of them go through")]
 
 
 async def test_a_dialog_that_is_sent_twice_asks_twice_under_one_key(
@@ -186,6 +198,7 @@ COMMANDS: dict[str, Command] = {
     "assign INC-42 ben": Assign(to="ben"),
     f"assign INC-42 <@{BEN.id}|ben> you know it": Assign(to="ben", reason="you know it"),
     "room INC-42": OpenRoom(),
+    "update INC-42 half of it works": Update(text="half of it works"),
     "note INC-42 called the provider": Note(text="called the provider"),
     "resolve INC-42 orders go through": Resolve(validation="orders go through"),
 }

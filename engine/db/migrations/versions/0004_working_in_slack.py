@@ -1,4 +1,4 @@
-"""Who has passed an incident on, and when a room was asked for. The release before leaves both empty."""
+"""Who has passed an incident on, when a room was asked for, the latest status. The release before leaves them empty."""
 
 from __future__ import annotations
 
@@ -16,3 +16,5 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("incident", sa.Column("declined", Json(), nullable=True))
     op.add_column("incident", sa.Column("room_at", UtcDateTime(), nullable=True))
+    op.add_column("incident", sa.Column("status", sa.String(), nullable=True))
+    op.add_column("incident", sa.Column("status_at", UtcDateTime(), nullable=True))
