@@ -17,10 +17,10 @@ from engine.core.model import MessageKind
 from engine.core.spans import Span
 from engine.ports import Attachment, Envelope, Receipt
 from integrations.channels import Resources
-from integrations.slack.blocks import Rendered, line, render
+from integrations.slack.blocks import line, render
 from integrations.slack.errors import LOCKED_OUT, delivery_error, read_refusal, transport_error
-from integrations.slack.files import post_file
-from integrations.slack.lookup import METADATA_TYPE, find_delivery
+from integrations.slack.files import report_text
+from integrations.slack.lookup import METADATA_TYPE, find_delivery, find_under
 from integrations.slack.rooms import ensure_room, leave_room, pin_card
 from integrations.slack.web import SlackWeb
 
@@ -63,23 +63,18 @@ class SlackChannel:
         return self._refused[1]
 
     async def send(self, envelope: Envelope) -> Receipt:
-        if envelope.attachment is not None:
-            return await self._send_file(envelope, await asyncio.to_thread(envelope.attachment))
-        rendered = render(envelope)
+        attachment = await asyncio.to_thread(envelope.attachment) if envelope.attachment else None
         with self._told(envelope.message.address):
             async with asyncio.timeout(self._timeout):
-                return _receipt(await self._call(envelope, rendered))
-
-    async def _send_file(self, envelope: Envelope, attachment: Attachment) -> Receipt:
-        with self._told(envelope.message.address):
-            async with asyncio.timeout(self._timeout):
-                return await post_file(self._web, envelope, attachment)
+                return _receipt(await self._call(envelope, attachment))
 
     async def find(self, envelope: Envelope) -> Receipt | None:
         """By the metadata of our earlier message; needs the scopes to read the conversation's history."""
-        address = envelope.message.address
+        address, under = envelope.message.address, envelope.under
         with self._told(address):
             async with asyncio.timeout(self._timeout):
+                if under is not None:
+                    return await find_under(self._web.client(), under.data["channel"], under.data["ts"], envelope.id)
                 return await find_delivery(self._web.client(), address, envelope.id)
 
     @contextmanager
@@ -101,42 +96,57 @@ class SlackChannel:
     async def close(self) -> None:
         """The session belongs to the process."""
 
-    async def _call(self, envelope: Envelope, rendered: Rendered) -> AsyncSlackResponse:
-        client, blocks = self._web.client(), rendered.as_json()
-        is_room = envelope.message.kind is MessageKind.ROOM
+    async def _call(self, envelope: Envelope, attachment: Attachment | None) -> AsyncSlackResponse:
         if envelope.receipt is not None:
-            # without metadata: Slack keeps the first delivery's, by which the message is looked up
-            updated = await client.chat_update(
-                channel=envelope.receipt.data["channel"],
-                ts=envelope.receipt.data["ts"],
-                text=rendered.text,
-                blocks=blocks,
-                parse="none",
-            )
-            if is_room:
-                await leave_room(client, envelope, envelope.receipt.data["channel"])
-            return updated
-        payload = {"delivery": envelope.id, "incident": envelope.incident.ref}
+            return await self._update(envelope, envelope.receipt.data["channel"], envelope.receipt.data["ts"])
+        if attachment is not None:
+            return await self._under_the_card(envelope, await report_text(self._web, envelope, attachment))
         if envelope.message.kind is MessageKind.LINE:
-            return await client.chat_postMessage(
-                channel=envelope.under.data["channel"] if envelope.under else envelope.message.address,
-                thread_ts=envelope.under.data["ts"] if envelope.under else None,
-                text=line(envelope),
-                parse="none",
-                metadata={"event_type": METADATA_TYPE, "event_payload": payload},
-            )
+            return await self._under_the_card(envelope, line(envelope))
+        return await self._post(envelope)
+
+    async def _update(self, envelope: Envelope, channel: str, ts: str) -> AsyncSlackResponse:
+        """Without metadata: Slack keeps the first delivery's, by which the message is looked up."""
+        client, rendered = self._web.client(), render(envelope)
+        updated = await client.chat_update(
+            channel=channel, ts=ts, text=rendered.text, blocks=rendered.as_json(), parse="none"
+        )
+        if envelope.message.kind is MessageKind.ROOM:
+            await leave_room(client, envelope, channel)
+        return updated
+
+    async def _under_the_card(self, envelope: Envelope, text: str) -> AsyncSlackResponse:
+        """As an answer to it; where there is none, into the channel."""
+        client, under = self._web.client(), envelope.under
+        return await client.chat_postMessage(
+            channel=under.data["channel"] if under else envelope.message.address,
+            thread_ts=under.data["ts"] if under else None,
+            text=text,
+            parse="none",
+            unfurl_media=envelope.attachment is not None,
+            metadata=_metadata(envelope),
+        )
+
+    async def _post(self, envelope: Envelope) -> AsyncSlackResponse:
+        client, rendered = self._web.client(), render(envelope)
+        is_room = envelope.message.kind is MessageKind.ROOM
         posted = await client.chat_postMessage(
             channel=await ensure_room(client, envelope) if is_room else envelope.message.address,
             text=rendered.text,
-            blocks=blocks,
+            blocks=rendered.as_json(),
             parse="none",
             unfurl_links=False,
             unfurl_media=False,
-            metadata={"event_type": METADATA_TYPE, "event_payload": payload},
+            metadata=_metadata(envelope),
         )
         if is_room:
             await pin_card(client, posted["channel"], posted["ts"])
         return posted
+
+
+def _metadata(envelope: Envelope) -> dict[str, object]:
+    payload = {"delivery": envelope.id, "incident": envelope.incident.ref}
+    return {"event_type": METADATA_TYPE, "event_payload": payload}
 
 
 def _receipt(answer: AsyncSlackResponse) -> Receipt:

@@ -80,6 +80,7 @@ class SlackSandbox:
         site = web.TCPSite(self._runner, HOST, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
+        self.workspace.address = self.url
         self._people = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS))
         return self
 

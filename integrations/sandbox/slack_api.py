@@ -295,16 +295,11 @@ def pin(workspace: Workspace, arguments: Arguments) -> Json:
 
 
 def complete_upload(workspace: Workspace, arguments: Arguments) -> Json:
-    """A file in a channel is a message with the file attached. Unlike a post it takes the channel's id only."""
-    channel = workspace.channels.get(arguments.text("channel_id"))
+    """To nobody: a file is shared by its permalink in a message."""
     files = arguments.objects("files")
-    if channel is None:
-        return refused("channel_not_found")
     if not files or any(not workspace.files.get(one.get("id", "")) for one in files):
         return refused("file_not_found")
-    content = Content(text=arguments.text("initial_comment"), attachments=files)
-    workspace.post(channel, content, thread_ts=arguments.text("thread_ts") or None)
-    return answered(files=list(files))
+    return answered(files=[{**one, "permalink": f"{workspace.address}/files/{one['id']}"} for one in files])
 
 
 def permalink(workspace: Workspace, arguments: Arguments) -> Json:

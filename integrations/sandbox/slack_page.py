@@ -152,7 +152,6 @@ def _message(one: Message, names: Mapping[str, str]) -> Json:
         "ts": one.ts,
         "text": one.text,
         "blocks": list(one.blocks),
-        "files": [{"id": file["id"], "title": file["title"]} for file in one.content.attachments if "title" in file],
         "at": one.posted_at,
         "edited": bool(one.history),
     }

@@ -38,6 +38,7 @@ class Workspace:
         self.views: list[OpenedView] = []
         self.homes: dict[str, Json] = {}
         self.files: dict[str, bytes] = {}
+        self.address = ""
         self.changed = Pulse()
         self.grants = Grants(monotonic)
         self._messages: dict[str, dict[str, Message]] = {}

@@ -89,7 +89,8 @@ def render(envelope: Envelope) -> Rendered:
 
 def line(envelope: Envelope) -> str:
     """What is said under the card."""
-    return f"*{envelope.incident.ref}* {plain(envelope.message.reason, WHAT)}"
+    said = f"*{envelope.incident.ref}* {plain(envelope.message.reason, WHAT)}"
+    return f"{said} {REPEATED}" if envelope.repeated else said
 
 
 def _layout(envelope: Envelope) -> Iterator[Block | None]:

@@ -17,6 +17,8 @@ METADATA_TYPE = "tocsin_delivery"
 PAGE = 100
 """A page follows its first try by seconds: what is not among the newest few hundred is not there."""
 PAGES = 3
+ANSWERS = 1_000
+"""Under one message, the oldest first; Slack gives no more at a time."""
 ROOMS = 200
 ROOM_PAGES = 20
 CONVERSATION_IDS = ("C", "G", "D")
@@ -29,6 +31,15 @@ async def find_delivery(client: AsyncWebClient, address: str, delivery: str) -> 
     if channel is None:
         return None
     async for message in _newest(client, channel):
+        if delivery_of(message) == delivery:
+            return Receipt(reference=f"{channel}/{message['ts']}", data={"channel": channel, "ts": str(message["ts"])})
+    return None
+
+
+async def find_under(client: AsyncWebClient, channel: str, parent: str, delivery: str) -> Receipt | None:
+    """The same among the answers to one message, which the history leaves out."""
+    answer = await client.conversations_replies(channel=channel, ts=parent, limit=ANSWERS, include_all_metadata=True)
+    for message in answer.get("messages") or []:
         if delivery_of(message) == delivery:
             return Receipt(reference=f"{channel}/{message['ts']}", data={"channel": channel, "ts": str(message["ts"])})
     return None

@@ -92,7 +92,7 @@ SCOPES = (
     Scope(
         name="channels:history",
         why="reads there the metadata of its own messages, and in a war room what somebody has marked",
-        methods=("conversations.history",),
+        methods=("conversations.history", "conversations.replies"),
     ),
 )
 

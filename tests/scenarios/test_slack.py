@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
+
+import pytest
 
 from integrations.sandbox.slack_faults import Failure
 from integrations.sandbox.slack_values import Message
@@ -179,7 +182,7 @@ async def test_a_change_of_course_is_a_line_under_the_card_and_everything_else_a
     await stage.command("INC-1", "resolve", validation="restarted", by="eng-manager")
     lines = [one for one in stage.slack.messages(channel="C0INCIDENTS") if one.ts != card.ts]
     assert {one.thread_ts for one in lines} == {card.ts}
-    assert [one.text for one in lines if not one.content.attachments] == [
+    assert [one.text for one in lines if "review begins" not in one.text] == [
         "*INC-1* Level 2 is being paged.",
         "*INC-1* Acknowledged by Engineering manager (example). It is in assessment now.",
         "*INC-1* Its priority is P1 now, it was P0.",
@@ -210,13 +213,13 @@ async def test_the_report_is_under_the_card_when_the_review_begins_as_summary_an
     await page(stage)
     await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
     said = stage.slack.messages(channel="C0INCIDENTS")
-    [report] = [one for one in said if one.content.attachments]
+    [report] = [one for one in said if "review begins" in one.text]
     assert report.thread_ts == said[0].ts
     assert report.text.startswith("*INC-1: the review begins.* ")
     assert "CheckoutDown" in report.text
-    [file] = report.content.attachments
-    assert file["title"] == "INC-1.pdf"
-    assert stage.slack.workspace.files[file["id"]].startswith(b"%PDF-")
+    link = re.search(r"<(http[^|]+)\|INC-1\.pdf>", report.text)
+    assert link
+    assert (await stage.http.get(link[1])).content.startswith(b"%PDF-")
     assert "report" in [line["data"].get("kind") for line in await stage.timeline("INC-1")]
 
 
@@ -235,4 +238,16 @@ async def test_the_report_of_a_p2_is_not_posted(documented_stage: Stage) -> None
     stage = documented_stage
     await stage.fire(priority="P2")
     await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
-    assert not [one for one in stage.slack.messages(channel="C0INCIDENTS") if one.content.attachments]
+    assert not [one for one in stage.slack.messages(channel="C0INCIDENTS") if "review begins" in one.text]
+
+
+@pytest.mark.parametrize("said", ["review begins", "It is in review now."])
+async def test_what_belongs_under_the_card_and_was_taken_without_an_answer_is_not_repeated(
+    documented_stage: Stage, said: str
+) -> None:
+    stage = documented_stage
+    await page(stage)
+    stage.slack.fail(Failure.ACCEPTED_THEN_DROPPED, method="chat.postMessage", times=2)
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    await stage.advance(minutes=2)
+    assert sum(said in one.text for one in stage.slack.messages(channel="C0INCIDENTS")) == 1

@@ -138,7 +138,6 @@ function message(one) {
   const head = make("div", { class: "who" }, one.author || "Tocsin", make("small", {}, one.whisper ? `${time} · only you can see this` : marks));
   if (one.author) head.append(make("button", { class: "mark", title: "Onto the timeline", onclick: () => act({ do: "mark", place, ts: one.ts }) }, "📌"));
   const body = one.blocks.length ? one.blocks.map((part) => block(part, press)) : [make("div", { class: "section" }, mrkdwn(one.text))];
-  for (const file of one.files || []) body.push(make("a", { class: "file", href: `files/${file.id}`, target: "_blank" }, `📄 ${file.title}`));
   return make("article", { class: one.whisper ? "whisper" : one.author ? "person" : "", "data-ts": one.ts }, head, ...body);
 }
 
