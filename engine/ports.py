@@ -252,6 +252,9 @@ class Desk(Protocol):
     async def board(self, person: tuple[str, str]) -> Board:
         """Raises NotFound for a stranger, Overloaded."""
 
+    async def summary(self, person: tuple[str, str], incident: str) -> str:
+        """What the report says of it in a few sentences. Raises NotFound, Overloaded."""
+
     async def contact(self, person: tuple[str, str]) -> str:
         """The contact's id. Raises NotFound for a stranger, Overloaded."""
 

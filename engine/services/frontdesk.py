@@ -22,6 +22,7 @@ from engine.services.context import Context
 from engine.services.declaring import declare
 from engine.services.desk import CommandDesk, Done
 from engine.services.intake import Intake
+from engine.services.reports import report
 
 log = structlog.get_logger()
 
@@ -91,6 +92,10 @@ class FrontDesk:
             )
 
         return await self._context.database.read(work)
+
+    async def summary(self, person: tuple[str, str], incident: str) -> str:
+        await self._who(person)
+        return " ".join((await report(self._context, incident)).summary)
 
     async def contact(self, person: tuple[str, str]) -> str:
         return (await self._who(person)).id

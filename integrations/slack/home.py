@@ -52,9 +52,11 @@ class Home:
 
 def home(board: Board) -> View:
     mine = [one for one in board.incidents if board.me in (one.lease_owner, one.commander)]
-    others = [one for one in board.incidents if one not in mine]
+    paged = [one for one in board.incidents if one not in mine and is_paged(board, one)]
+    others = [one for one in board.incidents if one not in mine and one not in paged]
     blocks: list[Block] = [
         ActionsBlock(elements=[declare_button()]),
+        *(_incidents(board, "You are paged", paged, "") if paged else ()),
         *_incidents(board, "Yours", mine, "Nothing is with you."),
         *_incidents(board, "Open incidents of others", others, "Nothing else is open."),
     ]
@@ -62,6 +64,13 @@ def home(board: Board) -> View:
         blocks.append(_line("…and older ones; `tocsin incident list` shows all."))
     blocks += [DividerBlock(), _header("On call now"), *(_line(watch_line(board, one)) for one in board.watches)]
     return View(type="home", blocks=blocks)
+
+
+def is_paged(board: Board, one: Incident) -> bool:
+    """Nobody has it, a level on which I have a seat was reached, and I have not passed it on."""
+    if not one.state.active or one.acknowledged_at is not None or board.me in one.declined:
+        return False
+    return any(watch.level <= one.level and board.me in (watch.primary, watch.secondary) for watch in board.watches)
 
 
 def _incidents(board: Board, title: str, found: Iterable[Incident], nothing: str) -> Iterator[Block]:

@@ -104,6 +104,7 @@ VERBS: Mapping[str, Verb] = {
 OTHERS: Mapping[str, str] = {
     "open [P1] [title]": "declare an incident; without a title a dialog asks",
     "list": "what is open",
+    "report INC-42": "what the report says of it, in a few sentences",
     "oncall": "who is paged on which level",
     "help": "this",
 }
@@ -141,6 +142,8 @@ class SlashCommands:
         try:
             if verb in ("list", "oncall"):
                 return SHOWN[verb](await self._desk.board(person))
+            if verb == "report" and words:
+                return plain(await self._desk.summary(person, words), LISTING)
             if verb == "open":
                 declared = self._desk.declare(person=person, declaration=_declaration(words))
                 return plain((await carried_out(declared, user=typed.user_id, command=verb)).sentence, LISTING)

@@ -136,3 +136,11 @@ async def test_a_status_update_stands_on_the_card_and_under_it(scene: Stage) -> 
         "*INC-1* Status: half of them go through &lt;!channel&gt;",
     ]
     assert (await stage.kinds("INC-1")).count("status.updated") == 2
+
+
+async def test_the_report_is_asked_for_in_slack(documented_stage: Stage) -> None:
+    stage = documented_stage
+    await page(stage)
+    assert "CheckoutDown on checkout" in await typed(stage, "report INC-1", "ops-lead")
+    assert "There is no INC-7" in await typed(stage, "report INC-7", "ops-lead")
+    assert "Nobody in Tocsin's contacts" in await typed(stage, "report INC-1", STRANGER)

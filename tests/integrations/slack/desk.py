@@ -74,6 +74,10 @@ class FakeDesk:
             people=PEOPLE,
         )
 
+    async def summary(self, person: tuple[str, str], incident: str) -> str:
+        await self.contact(person)
+        return f"{incident}: checkout was down for <41> min."
+
     async def contact(self, person: tuple[str, str]) -> str:
         if person not in KNOWN:
             raise NotFound("person_unknown", f"{person[1]} is not in contacts.")

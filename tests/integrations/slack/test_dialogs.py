@@ -280,6 +280,13 @@ async def test_what_is_open_and_who_is_on_call(slack: SlackSandbox, front: Front
     assert on_call == "*Level 1 Operations:* Ana Silva, then Ben Okafor"
 
 
+async def test_what_the_report_says_can_be_asked_for(slack: SlackSandbox, front: Front) -> None:
+    await slack.command("report INC-42", user=ANA.id, channel=INCIDENTS.id)
+    await slack.command("report INC-42", user=EVE.id, channel=INCIDENTS.id)
+    assert await told(slack, front, ANA.id) == ["INC-42: checkout was down for &lt;41&gt; min."]
+    assert await told(slack, front, EVE.id) == ["U0000EVE is not in contacts."]
+
+
 async def test_a_command_that_comes_twice_acts_once(slack: SlackSandbox, front: Front, desk: FakeDesk) -> None:
     from_slack = {"user_id": ANA.id, "command": "/tocsin", "text": "ack INC-42", "trigger_id": "9.9"}
     for _ in range(2):
@@ -296,7 +303,7 @@ async def test_the_home_tab_shows_what_is_mine_what_is_open_and_who_is_on_call(
     await slack.open_home(ANA.id)
     await front.drain()
     shown = json.dumps(slack.workspace.homes[ANA.id]["blocks"])
-    assert shown.index("Yours") < shown.index("INC-41") < shown.index("Open incidents") < shown.index("INC-42")
+    assert shown.index("You are paged") < shown.index("INC-42") < shown.index("Yours") < shown.index("INC-41")
     assert "Ana Silva, then Ben Okafor" in shown
     await slack.click_home("tocsin_acknowledge:INC-42", user=ANA.id)
     await front.drain()
