@@ -35,7 +35,7 @@ from engine.core.commands import (
     Tick,
     Update,
 )
-from engine.core.model import Priority
+from engine.core.model import Duty, Priority
 
 C = TypeVar("C", bound=Base)
 
@@ -211,13 +211,14 @@ def merge(
 
 def assign(
     ref: Ref,
-    to: Annotated[str, typer.Option("--to", metavar="CONTACT", help="Who commands from now on.")],
+    to: Annotated[str, typer.Option("--to", metavar="CONTACT", help="Who does it from now on.")],
+    duty: Annotated[Duty, typer.Option("--duty", help="What is handed over.")] = Duty.COMMANDER,
     reason: Reason = None,
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hand over the command."""
-    act(ref, build(Assign, to=to, reason=reason), who, as_json)
+    """Hand over the command, or give somebody another duty."""
+    act(ref, build(Assign, to=to, duty=duty, reason=reason), who, as_json)
 
 
 def reprioritize(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from engine.core.model import Priority
+from engine.core.model import Duty, Priority
 from engine.core.policy import Name
 from engine.core.spans import Span
 
@@ -134,10 +134,11 @@ class Reprioritize(Base):
 
 
 class Assign(Base):
-    """Hands the command to a contact."""
+    """Hands the command, or another duty, to a contact."""
 
     name: Literal["assign"] = "assign"
     to: Name
+    duty: Duty = Duty.COMMANDER
     reason: Text | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ from engine.core.errors import NotFound, Refusal
 from engine.core.escalation import response_due
 from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
 from engine.core.lifecycle import close_quietly, enter, next_state
-from engine.core.model import ActionItem, Actor, MessageKind, State
+from engine.core.model import ActionItem, Actor, Duty, MessageKind, State
 from engine.core.notices import ask_for_room, post_reports, tell
 from engine.core.paging import numbers, page_level, page_others, seat_paged
 from engine.core.priority import set_priority
@@ -243,6 +243,8 @@ def _reprioritize(draft: Draft, command: Reprioritize, actor: Actor, state: Stat
 def _assign(draft: Draft, command: Assign, actor: Actor, state: State) -> Decision:
     if command.to not in draft.case.config.contacts:
         raise NotFound("contact_unknown", f"{command.to!r} is not in contacts.")
+    if command.duty is not Duty.COMMANDER:
+        return _give_duty(draft, command, actor)
     draft.change(commander=command.to)
     reason = command.reason or "handed over"
     draft.record(Kind.ASSIGNED, actor, reason, to=command.to)
@@ -250,8 +252,28 @@ def _assign(draft: Draft, command: Assign, actor: Actor, state: State) -> Decisi
     if draft.incident.acknowledged_by:
         draft.change(lease_owner=command.to)
     if command.to != actor.id:
-        tell(draft, command.to, f"{actor.name or actor.id} handed you the command: {reason}")
+        who = actor.name or actor.id
+        tell(draft, command.to, f"{who} handed you the command: {reason}. {BRIEFS[Duty.COMMANDER]}")
     return draft.decision(f"{draft.person(command.to)} commands {draft.incident.ref} now.")
+
+
+BRIEFS: Mapping[Duty, str] = {
+    Duty.COMMANDER: "You decide and delegate: who looks at what, whether to call more people, when it is resolved.",
+    Duty.COMMUNICATIONS: "You tell those who wait: a status update now and whenever something changes, so that the "
+    "others can work.",
+    Duty.SCRIBE: "You keep the record: what was tried when and what came of it, as notes or by marking messages.",
+}
+"""What each has to know in the first minute."""
+
+
+def _give_duty(draft: Draft, command: Assign, actor: Actor) -> Decision:
+    draft.change(duties={**draft.incident.duties, command.duty.value: command.to})
+    reason = command.reason or f"takes over {command.duty}"
+    draft.record(Kind.ASSIGNED, actor, reason, to=command.to, duty=command.duty.value)
+    _renew(draft, actor)
+    if command.to != actor.id:
+        tell(draft, command.to, f"{actor.name or actor.id} gave you {command.duty}. {BRIEFS[command.duty]}")
+    return draft.decision(f"{draft.person(command.to)} does {command.duty} for {draft.incident.ref} now.")
 
 
 def _hold(draft: Draft, command: Hold, actor: Actor, state: State) -> Decision:

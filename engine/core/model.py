@@ -74,6 +74,14 @@ class Role(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
+class Duty(StrEnum):
+    """What somebody does in an incident. Whoever acknowledges first commands, until it is handed over."""
+
+    COMMANDER = "commander"
+    COMMUNICATIONS = "communications"
+    SCRIBE = "scribe"
+
+
 class Until(StrEnum):
     """What ends a level's claim to be paged."""
 
@@ -201,6 +209,7 @@ class Incident:
     `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
     `level_caps` holds, by level number, the latest time that a raise may not push a level past.
     `declined` are those who have passed it on in this cycle; they are paged no more in it.
+    `duties` holds, by duty, who does it besides the commander.
     `room_at` is when a channel of its own was asked for. `status` is what was last said to those who wait, at
     `status_at`.
     `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
@@ -233,6 +242,7 @@ class Incident:
     acknowledged_by: str | None = None
     lease_owner: str | None = None
     commander: str | None = None
+    duties: Mapping[str, str] = field(default_factory=dict)
     lease_until: datetime | None = None
     lease_asked_at: datetime | None = None
     declined: tuple[str, ...] = ()

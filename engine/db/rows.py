@@ -86,6 +86,7 @@ def read_incident(row: Row[Any]) -> Incident:
     values = dict(zip(INCIDENT_FIELDS, INCIDENT_VALUES(row), strict=True))
     values["classification"] = read_classification(values["classification"])
     values["level_caps"] = {int(level): datetime.fromisoformat(due) for level, due in values["level_caps"].items()}
+    values["duties"] = values["duties"] or {}
     values["declined"] = tuple(values["declined"] or ())
     values["priority"], values["state"] = Priority(values["priority"]), State(values["state"])
     return Incident(**values)

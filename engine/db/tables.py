@@ -70,6 +70,7 @@ class IncidentRow(SQLModel, table=True):
     acknowledged_by: str | None
     lease_owner: str | None
     commander: str | None
+    duties: Any = json(nullable=True)
     lease_until: datetime | None = when(nullable=True)
     lease_asked_at: datetime | None = when(nullable=True)
     declined: Any = json(nullable=True)

@@ -147,6 +147,8 @@ def _facts(envelope: Envelope) -> Iterator[tuple[str, str]]:
         yield "War room", f"<#{plain(envelope.room, 40)}>"
     if incident.commander:
         yield "Commander", plain(name_of(envelope, incident.commander), 120)
+    for duty, contact in incident.duties.items():
+        yield duty.capitalize(), plain(name_of(envelope, contact), 120)
 
 
 def _alerts(envelope: Envelope) -> list[str]:

@@ -25,7 +25,7 @@ from engine.core.commands import (
     Update,
 )
 from engine.core.errors import TocsinError
-from engine.core.model import Priority
+from engine.core.model import Duty, Priority
 from engine.ports import Answer, Board, Declaration, Desk
 from integrations.slack.home import incident_line, watch_line
 from integrations.slack.replies import Replies, carried_out
@@ -75,8 +75,11 @@ def _hold(words: str) -> Command:
 
 
 def _assign(words: str) -> Command:
-    to, reason = _first(words)
-    return Assign(to=to, reason=reason or None)
+    to, rest = _first(words)
+    duty, reason = _first(rest)
+    if duty.lower() in list(Duty):
+        return Assign(to=to, duty=Duty(duty.lower()), reason=reason or None)
+    return Assign(to=to, reason=rest or None)
 
 
 VERBS: Mapping[str, Verb] = {
@@ -89,7 +92,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "hold": Verb(usage="hold INC-42 30m why", does="the levels above wait", make=_hold),
     "priority": Verb(usage="priority INC-42 P1 why", does="change the priority; the timers follow", make=_priority),
-    "assign": Verb(usage="assign INC-42 @somebody [why]", does="hand over the command", make=_assign),
+    "assign": Verb(
+        usage="assign INC-42 @somebody [communications|scribe] [why]",
+        does="hand over the command, or that duty",
+        make=_assign,
+    ),
     "update": Verb(
         usage="update INC-42 text", does="what those who wait may know", make=lambda words: Update(text=words)
     ),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from engine.core.decide import decide
+from engine.core.decide import BRIEFS, decide
 from engine.core.errors import NotFound, Refusal
 from engine.core.merging import merge
-from engine.core.model import Actor, ActorKind, MessageKind, PlaybookStep, Priority, Role, State, TimerKind, Until
+from engine.core.model import Actor, ActorKind, Duty, MessageKind, PlaybookStep, Priority, Role, State, TimerKind, Until
 from engine.core.timeline import Kind
 from tests.core.cases import (
     CONFIG,
@@ -361,3 +361,19 @@ def test_p3_has_no_lease() -> None:
     assert engine.pending() == []
     assert CONFIG.policies["standard"].P3.lease is None
     assert engine.hear(alert(priority="P3")).changed is False
+
+
+@pytest.mark.parametrize("duty", ["communications", "scribe"])
+def test_a_duty_is_given_with_a_brief_and_the_command_stays_where_it_is(duty: str) -> None:
+    before = acknowledged(incident(commander="ops-lead"))
+    decision = decide(case(before), command("assign", to="ops-senior", duty=duty), LEAD, NOON)
+    assert (decision.incident.commander, decision.incident.duties) == ("ops-lead", {duty: "ops-senior"})
+    assert line(decision, Kind.ASSIGNED).data == {"to": "ops-senior", "duty": duty}
+    [brief] = decision.messages
+    assert (brief.kind, brief.contact) == (MessageKind.NOTICE, "ops-senior")
+    assert BRIEFS[Duty(duty)] in brief.reason
+
+
+def test_who_is_handed_the_command_is_told_what_that_means() -> None:
+    decision = decide(case(acknowledged(incident())), command("assign", to="ops-senior", reason="shift"), LEAD, NOON)
+    assert BRIEFS[Duty.COMMANDER] in decision.messages[0].reason

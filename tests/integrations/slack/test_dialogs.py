@@ -21,7 +21,7 @@ from engine.core.commands import (
     Resolve,
     Update,
 )
-from engine.core.model import PlaybookStep, Priority, State
+from engine.core.model import Duty, PlaybookStep, Priority, State
 from engine.ports import Declaration
 from integrations.sandbox.clicks import FORM, form_body, view_submission
 from integrations.sandbox.slack import SlackSandbox
@@ -199,6 +199,10 @@ COMMANDS: dict[str, Command] = {
     f"assign INC-42 <@{BEN.id}|ben> you know it": Assign(to="ben", reason="you know it"),
     "room INC-42": OpenRoom(),
     "update INC-42 half of it works": Update(text="half of it works"),
+    "assign INC-42 ben scribe": Assign(to="ben", duty=Duty.SCRIBE),
+    "assign INC-42 ben communications you know them": Assign(
+        to="ben", duty=Duty.COMMUNICATIONS, reason="you know them"
+    ),
     "note INC-42 called the provider": Note(text="called the provider"),
     "resolve INC-42 orders go through": Resolve(validation="orders go through"),
 }

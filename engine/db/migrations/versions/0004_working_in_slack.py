@@ -1,4 +1,7 @@
-"""Who has passed an incident on, when a room was asked for, the latest status. The release before leaves them empty."""
+"""Who has passed an incident on, who has which duty, when a room was asked for, the latest status.
+
+The release before leaves all of them empty.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("incident", sa.Column("declined", Json(), nullable=True))
+    op.add_column("incident", sa.Column("duties", Json(), nullable=True))
     op.add_column("incident", sa.Column("room_at", UtcDateTime(), nullable=True))
     op.add_column("incident", sa.Column("status", sa.String(), nullable=True))
     op.add_column("incident", sa.Column("status_at", UtcDateTime(), nullable=True))
