@@ -148,6 +148,7 @@ class Page:
 def _message(one: Message, names: Mapping[str, str]) -> Json:
     return {
         "author": names.get(one.author or ""),
+        "reply": one.thread_ts is not None,
         "seq": one.seq,
         "ts": one.ts,
         "text": one.text,

@@ -136,9 +136,9 @@ function message(one) {
   const time = moment(one.at, "{time}");
   const marks = one.edited ? `${time} (edited)` : time;
   const head = make("div", { class: "who" }, one.author || "Tocsin", make("small", {}, one.whisper ? `${time} · only you can see this` : marks));
-  if (one.author) head.append(make("button", { class: "mark", title: "Onto the timeline", onclick: () => act({ do: "mark", place, ts: one.ts }) }, "📌"));
+  if (one.author) head.append(make("button", { class: "mark", title: "as with the reaction :pushpin:", onclick: () => act({ do: "mark", place, ts: one.ts }) }, "onto the timeline"));
   const body = one.blocks.length ? one.blocks.map((part) => block(part, press)) : [make("div", { class: "section" }, mrkdwn(one.text))];
-  return make("article", { class: one.whisper ? "whisper" : one.author ? "person" : "", "data-ts": one.ts }, head, ...body);
+  return make("article", { class: [one.whisper && "whisper", one.author && "person", one.reply && "reply"].filter(Boolean).join(" "), "data-ts": one.ts, "data-initial": (one.author || "T")[0].toUpperCase() }, head, ...body);
 }
 
 function draw() {
