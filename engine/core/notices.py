@@ -61,10 +61,12 @@ ROOM_NAME = 80
 QUIETLY = frozenset({"version", "updated_at", "timeline_seq", "timeline_hash"})
 
 
+TELLING = tuple(field.name for field in fields(Incident) if field.name not in QUIETLY)
+
+
 def changes_course(before: Incident, after: Incident) -> bool:
     """Whether what has changed is worth telling at once: anything but one more alert or line of the timeline."""
-    names = (field.name for field in fields(Incident))
-    return any(getattr(before, name) != getattr(after, name) for name in names if name not in QUIETLY)
+    return any(getattr(before, name) != getattr(after, name) for name in TELLING)
 
 
 def under_the_cards(case: Case, after: Incident) -> tuple[Message, ...]:

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 LIMIT = 1_000_000
 """In bytes. Slack's own payloads stay far below."""
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
+"""bolt reads on without looking what it was given; what our own listeners raise it has caught before."""
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
@@ -38,9 +40,10 @@ class SlackHttp:
             return _refuse(401, "The request does not carry a signature of Slack's from the last 5 minutes.")
         try:
             payload = to_async_bolt_request(request, body)
-        except (ValueError, TypeError, AttributeError):  # bolt reads on without looking what it was given
-            return _refuse(400, "The body is neither a JSON object nor a form with one.")
-        return to_starlette_response(await self._app.async_dispatch(payload))
+            answer = await self._app.async_dispatch(payload)
+        except UNREADABLE:
+            return _refuse(400, "The body is no payload of Slack's: neither a JSON object nor a form with one.")
+        return to_starlette_response(answer)
 
     def _is_signed(self, body: bytes, headers: Mapping[str, str]) -> bool:
         """The machine's clock counts here, not the engine's: Slack signs in real time, a drill may run faster.

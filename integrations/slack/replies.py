@@ -35,7 +35,7 @@ class Replies:
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Goes on once Slack is answered."""
         # asyncio keeps only a weak reference: without ours a press could vanish half done
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_guarded(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -108,6 +108,13 @@ class Replies:
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("slack.view_refused", user=user, error=type(error).__name__)
+
+
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:  # the edge of a background task: nobody above could tell of it
+        log.exception("slack.failed")
 
 
 async def carried_out(work: Awaitable[Answer], **facts: str) -> Answer:

@@ -21,6 +21,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.errors import SlackApiError
 
 from integrations.slack.errors import read_refusal
+from integrations.slack.http import UNREADABLE
 from integrations.slack.web import SlackWeb
 
 log = structlog.get_logger(__name__)
@@ -138,7 +139,11 @@ class SocketMode:
 
     async def _answer(self, connection: aiohttp.ClientWebSocketResponse, envelope: Envelope) -> None:
         """What is not answered Slack sends again, over another connection."""
-        answer = await self._app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=envelope.payload))
+        try:
+            answer = await self._app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=envelope.payload))
+        except UNREADABLE as error:
+            log.warning("slack.socket_unreadable", kind=envelope.type, error=type(error).__name__)
+            return
         if answer.status != HTTPStatus.OK:
             log.warning("slack.socket_unanswered", kind=envelope.type, status=answer.status)
             return

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.core.commands import (
     Acknowledge,
@@ -328,3 +329,54 @@ async def test_a_stranger_s_home_tab_says_so(slack: SlackSandbox, front: Front) 
     await slack.open_home(EVE.id)
     await front.drain()
     assert "U0000EVE is not in contacts." in json.dumps(slack.workspace.homes[EVE.id])
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "event"),
+    [
+        (
+            "view_submission",
+            {"user": {}, "view": {"type": "modal", "callback_id": "tocsin_hold"}},
+            "slack.dialog_unreadable",
+        ),
+        ("shortcut", {"user": {"id": ""}, "callback_id": "tocsin_declare"}, "slack.shortcut_unreadable"),
+        (
+            "message_action",
+            {
+                "user": {"id": "U1"},
+                "callback_id": "tocsin_note_message",
+                "channel": {"id": "C1"},
+                "message": {"ts": "x"},
+            },
+            "slack.shortcut_unreadable",
+        ),
+    ],
+)
+async def test_a_payload_that_can_not_be_read_is_acknowledged_and_logged(
+    slack: SlackSandbox, desk: FakeDesk, kind: str, payload: dict[str, Any], event: str
+) -> None:
+    with capture_logs() as logs:
+        answer = await slack.send_signed(form_body({"type": kind, **payload}), FORM)
+    assert (answer.status, [one["event"] for one in logs]) == (200, [event])
+    assert desk.acts == []
+
+
+async def test_a_fault_of_ours_behind_the_answer_is_logged(
+    slack: SlackSandbox, front: Front, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def boom(person: tuple[str, str]) -> None:
+        raise RuntimeError(person)
+
+    monkeypatch.setattr(desk, "board", boom)
+    with capture_logs() as logs:
+        await slack.shortcut(Modal.DECLARE, user=ANA.id)
+        await front.drain()
+    assert [one["event"] for one in logs] == ["slack.failed"]
+
+
+async def test_a_payload_that_is_none_of_slack_s_is_refused(slack: SlackSandbox, desk: FakeDesk) -> None:
+    for broken in ({"type": "view_submission", "view": {}}, {"type": "block_actions"}, {"type": 7}):
+        answer = await slack.send_signed(form_body(broken), FORM)
+        assert answer.status in (200, 400)
+        assert "Traceback" not in answer.body
+    assert desk.acts == []
