@@ -294,6 +294,16 @@ def pin(workspace: Workspace, arguments: Arguments) -> Json:
     return answered()
 
 
+def bookmark(workspace: Workspace, arguments: Arguments) -> Json:
+    channel = workspace.channels.get(arguments.text("channel_id"))
+    if channel is None:
+        return refused("channel_not_found")
+    if not arguments.text("link").startswith(("http://", "https://")):
+        return refused("invalid_link")
+    workspace.change_channel(channel, bookmarks=(*channel.bookmarks, arguments.text("link")))
+    return answered(bookmark={"channel_id": channel.id, "title": arguments.text("title")})
+
+
 def complete_upload(workspace: Workspace, arguments: Arguments) -> Json:
     """To nobody: a file is shared by its permalink in a message."""
     files = arguments.objects("files")
@@ -313,6 +323,7 @@ def permalink(workspace: Workspace, arguments: Arguments) -> Json:
 METHODS: Mapping[str, Callable[[Workspace, Arguments], Json]] = {
     "api.test": api_test,
     "auth.test": auth_test,
+    "bookmarks.add": bookmark,
     "chat.delete": delete,
     "chat.getPermalink": permalink,
     "chat.postEphemeral": post_ephemeral,

@@ -27,6 +27,7 @@ class Channel:
     topic: str = ""
     people: frozenset[str] = frozenset()
     pinned: tuple[str, ...] = ()
+    bookmarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

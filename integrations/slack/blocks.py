@@ -48,7 +48,7 @@ MEANINGS = {
     Priority.P2: "medium: standard response",
     Priority.P3: "low: routine response",
 }
-OUTCOMES = {"sent": "✓", "failed": "✗", "waiting": "…"}
+OUTCOMES = {"sent": ("✓", "sent"), "failed": ("✗", "failed"), "waiting": ("…", "on its way")}
 EMPTY: tuple[object, ...] = (None, "", [], ())
 
 
@@ -210,7 +210,7 @@ def _attempt(envelope: Envelope, tried: Tried) -> str:
     """The mark of the outcome, then who, how and when."""
     detail = f": {plain(tried.detail, 120)}" if tried.detail else ""
     who, channel = plain(tried.who, 80), plain(tried.channel, 40)
-    mark, outcome = OUTCOMES.get(tried.outcome, "•"), plain(tried.outcome, 20)
+    mark, outcome = OUTCOMES.get(tried.outcome, ("•", plain(tried.outcome, 20)))
     return f"{mark} {when(envelope, tried.at)} {who} by {channel}, {outcome}{detail}"
 
 

@@ -77,6 +77,7 @@ SCOPES = (
         why="posts the report when the review begins; without it only its summary",
         methods=("files.getUploadURLExternal", "files.completeUploadExternal"),
     ),
+    Scope(name="bookmarks:write", why="keeps the alert's links at the top of a war room", methods=("bookmarks.add",)),
     Scope(name="pins:write", why="pins the card in a war room", methods=("pins.add",)),
     Scope(name="reactions:read", why="notices the :pushpin: that puts a message onto the timeline", methods=()),
     Scope(

@@ -23,6 +23,7 @@ from engine.core.commands import Note
 from engine.core.errors import TocsinError
 from engine.core.model import State, incident_ref
 from engine.ports import Desk, Envelope
+from integrations.channels.foreign import one_line
 from integrations.channels.wording import person
 from integrations.slack.errors import read_refusal
 from integrations.slack.lookup import conversation
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 ROOM = re.compile(r"^inc-([1-9][0-9]{0,17})(?:-|$)")
 OVER = (State.CLOSED, State.CANCELLED, State.MERGED)
 TOPIC = 250
+BOOKMARKS = 3
 MARK = "pushpin"
 """The reaction that puts a message onto the timeline."""
 SHORTCUT = "tocsin_note_message"
@@ -43,8 +45,8 @@ QUOTED = 8_000
 
 
 async def ensure_room(client: AsyncWebClient, envelope: Envelope) -> str:
-    """The channel's id; one of this name that is there already is taken. What is nice to have, the topic and the
-    invitations, may fail. Raises SlackApiError."""
+    """The channel's id; one of this name that is there already is taken. What is nice to have, the topic, the
+    invitations and the bookmarks, may fail. Raises SlackApiError."""
     name = envelope.message.address
     try:
         made = await client.conversations_create(name=name)
@@ -57,6 +59,10 @@ async def ensure_room(client: AsyncWebClient, envelope: Envelope) -> str:
     await _perhaps("topic", lambda: client.conversations_setTopic(channel=channel, topic=_topic(envelope)))
     for member in envelope.invited:
         await _perhaps("invitation", partial(client.conversations_invite, channel=channel, users=member))
+    links = dict.fromkeys(one for alert in envelope.alerts for one in alert.links)
+    for shown in tuple(links)[:BOOKMARKS]:
+        add = partial(client.bookmarks_add, channel_id=channel, type="link", link=shown.url)
+        await _perhaps("bookmark", partial(add, title=one_line(shown.title, 100) or "link"))
     return channel
 
 

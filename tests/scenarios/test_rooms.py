@@ -45,6 +45,7 @@ async def test_a_room_has_topic_people_and_a_pinned_card_and_is_archived_at_the_
     assert made.people == {stage.slack_id("ops-lead")}
     [card] = stage.slack.messages(channel=made.id)
     assert made.pinned == (card.ts,)
+    assert made.bookmarks == ("http://prometheus.example.com/graph", "http://alertmanager.example.com")
     await stage.advance(seconds=3)
     assert f"<#{made.id}>" in str(stage.direct("ops-lead")[0].blocks)
     assert ROOM not in button_names(stage.direct("ops-lead")[0])
@@ -110,7 +111,7 @@ async def test_every_p0_has_a_room_where_the_configuration_says_so(open_stage: O
 
 async def test_what_is_nice_to_have_may_fail_and_a_room_of_that_name_is_taken(scene: Stage) -> None:
     stage = scene
-    for method in ("conversations.setTopic", "conversations.invite", "pins.add"):
+    for method in ("conversations.setTopic", "conversations.invite", "pins.add", "bookmarks.add"):
         stage.slack.fail(Failure.REFUSED, method=method, error="missing_scope")
     stage.slack.workspace.make_channel(NAME)
     made = await opened(stage)
