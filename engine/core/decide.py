@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from engine.core.commands import (
-    Acknowledge,
     Advance,
     Assign,
     Cancel,
@@ -28,8 +27,8 @@ from engine.core.commands import (
 )
 from engine.core.draft import Case, Decision, Draft, Tickmark, unchanged
 from engine.core.errors import NotFound, Refusal
-from engine.core.escalation import response_due
-from engine.core.firing import ENDS_LEVEL_1, ENDS_PAGING, new_cycle, start
+from engine.core.firing import ENDS_PAGING, new_cycle, start
+from engine.core.lease import acknowledge, already, renew
 from engine.core.lifecycle import close_quietly, enter, next_state
 from engine.core.model import ActionItem, Actor, Duty, MessageKind, State
 from engine.core.notices import ask_for_room, post_reports, tell
@@ -60,74 +59,13 @@ def whereabouts(case: Case) -> str:
     return f"{incident.ref} is in {incident.state} and not acknowledged."
 
 
-def _acknowledge(draft: Draft, command: Acknowledge, actor: Actor, state: State) -> Decision:
-    incident = draft.incident
-    asked = incident.lease_asked_at is not None
-    if incident.acknowledged_by and asked and incident.lease_owner == actor.id:
-        _renew(draft, actor)
-        return draft.decision(f"Thank you; {incident.ref} stays with you.", "renewed")
-    if incident.acknowledged_by and not asked and not _takes_over(draft, actor):
-        return unchanged(incident, "already_acknowledged", _already(draft))
-    return _take(draft, actor, state)
-
-
-def _takes_over(draft: Draft, actor: Actor) -> bool:
-    """Somebody who can be asked "still on it?" takes over from a program, or a name, that can't."""
-    contacts = draft.case.config.contacts
-    return actor.id in contacts and draft.incident.lease_owner not in contacts
-
-
-def _take(draft: Draft, actor: Actor, state: State) -> Decision:
-    incident, now = draft.incident, draft.now
-    due = response_due(incident, draft.ladder, draft.case.config.business_hours)
-    after = now - incident.cycle_started_at
-    reason = f"acknowledged after {spell(after)}"
-    draft.record(
-        Kind.ACKNOWLEDGED,
-        actor,
-        reason,
-        by=actor.id,
-        after_s=int(after.total_seconds()),
-        response_due_at=format_time(due),
-        met=now <= due,
-    )
-    draft.change(acknowledged_at=now, acknowledged_by=actor.id, lease_owner=actor.id)
-    draft.change(lease_asked_at=None, lease_until=_lease_end(draft))
-    if incident.commander is None:
-        draft.change(commander=actor.id)
-        draft.record(Kind.ASSIGNED, actor, "the first to acknowledge takes command", to=actor.id)
-    enter(draft, state, actor, reason)
-    draft.stop(ENDS_LEVEL_1, f"{actor.name or actor.id} acknowledged")
-    return draft.decision(f"{incident.ref} is yours, {reason}.")
-
-
-def _already(draft: Draft) -> str:
-    incident = draft.incident
-    who = draft.person(incident.acknowledged_by)
-    after = (incident.acknowledged_at or draft.now) - incident.cycle_started_at
-    return f"{incident.ref} is already acknowledged by {who}, after {spell(after)}."
-
-
-def _lease_end(draft: Draft) -> datetime | None:
-    return draft.now + draft.ladder.lease if draft.ladder.lease else None
-
-
-def _renew(draft: Draft, actor: Actor) -> None:
-    """Any act on the incident renews the lease; an unanswered question is thereby answered, which is on record."""
-    if draft.incident.acknowledged_at is None or not draft.incident.state.active:
-        return
-    if draft.incident.lease_asked_at is not None:
-        draft.record(Kind.LEASE_RENEWED, actor, "still on it")
-    draft.change(lease_until=_lease_end(draft), lease_asked_at=None)
-
-
 def _advance(draft: Draft, command: Advance, actor: Actor, state: State) -> Decision:
     _write_down(draft, command, actor, ("impact", "cause", "mitigation"))
     if command.priority_confirmed and not draft.incident.priority_confirmed:
         draft.change(priority_confirmed=True)
         draft.record(Kind.DOCUMENTED, actor, f"priority {draft.incident.priority} confirmed", priority_confirmed=True)
     enter(draft, state, actor, command.reason or f"advanced to {state}")
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision(f"{draft.incident.ref} is in {state} now.")
 
 
@@ -149,7 +87,7 @@ def _agree(draft: Draft, command: Document | Close, actor: Actor) -> None:
 def _document(draft: Draft, command: Document, actor: Actor, state: State) -> Decision:
     _write_down(draft, command, actor, ("impact", "cause", "mitigation", "lessons"))
     _agree(draft, command, actor)
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision("Written down.")
 
 
@@ -232,11 +170,11 @@ def _reprioritize(draft: Draft, command: Reprioritize, actor: Actor, state: Stat
     draft.change(priority_confirmed=True)
     if command.priority is before:
         draft.record(Kind.DOCUMENTED, actor, command.reason, priority_confirmed=True)
-        _renew(draft, actor)
+        renew(draft, actor)
         return draft.decision(f"{draft.incident.ref} stays {before}; that is confirmed now.")
     draft.change(overridden=True)
     set_priority(draft, command.priority, actor, command.reason)
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision(f"{draft.incident.ref} is {command.priority} now (was {before}); the timers follow.")
 
 
@@ -248,7 +186,7 @@ def _assign(draft: Draft, command: Assign, actor: Actor, state: State) -> Decisi
     draft.change(commander=command.to)
     reason = command.reason or "handed over"
     draft.record(Kind.ASSIGNED, actor, reason, to=command.to)
-    _renew(draft, actor)
+    renew(draft, actor)
     if draft.incident.acknowledged_by:
         draft.change(lease_owner=command.to)
     if command.to != actor.id:
@@ -270,7 +208,7 @@ def _give_duty(draft: Draft, command: Assign, actor: Actor) -> Decision:
     draft.change(duties={**draft.incident.duties, command.duty.value: command.to})
     reason = command.reason or f"takes over {command.duty}"
     draft.record(Kind.ASSIGNED, actor, reason, to=command.to, duty=command.duty.value)
-    _renew(draft, actor)
+    renew(draft, actor)
     if command.to != actor.id:
         tell(draft, command.to, f"{actor.name or actor.id} gave you {command.duty}. {BRIEFS[command.duty]}")
     return draft.decision(f"{draft.person(command.to)} does {command.duty} for {draft.incident.ref} now.")
@@ -280,7 +218,7 @@ def _hold(draft: Draft, command: Hold, actor: Actor, state: State) -> Decision:
     until = draft.now + command.span
     draft.change(hold_until=until, hold_by=actor.id, hold_reason=command.reason)
     draft.record(Kind.HELD, actor, command.reason, until=format_time(until))
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision(f"Escalation of {draft.incident.ref} is held for {spell(command.span)}.")
 
 
@@ -298,7 +236,7 @@ def _escalate(draft: Draft, command: Escalate, actor: Actor, state: State) -> De
     reason = command.reason or f"{actor.name or actor.id} asked for level {target}"
     draft.record(Kind.ESCALATED, actor, reason, level=target, late_s=0)
     page_level(draft, target, reason)
-    _renew(draft, actor)
+    renew(draft, actor)
     paged = sorted({message.level for message in draft.messages if message.kind is MessageKind.PAGE})
     if not paged:
         return draft.decision(f"Nobody of level {target} or above can be reached for {incident.ref}.", "unreachable")
@@ -309,7 +247,7 @@ def _escalate(draft: Draft, command: Escalate, actor: Actor, state: State) -> De
 def _decline(draft: Draft, command: Decline, actor: Actor, state: State) -> Decision:
     incident = draft.incident
     if incident.acknowledged_at is not None:
-        return unchanged(incident, "already_acknowledged", _already(draft))
+        return unchanged(incident, "already_acknowledged", already(draft))
     if actor.id in incident.declined:
         return unchanged(incident, "already_declined", f"You have passed {incident.ref} on already.")
     number = seat_paged(draft, actor.id)
@@ -330,7 +268,7 @@ def _decline(draft: Draft, command: Decline, actor: Actor, state: State) -> Deci
 def _update(draft: Draft, command: Update, actor: Actor, state: State) -> Decision:
     draft.change(status=command.text, status_at=draft.now)
     draft.record(Kind.STATUS_UPDATED, actor, command.text)
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision(f"That is the status of {draft.incident.ref} now.")
 
 
@@ -342,14 +280,14 @@ def _open_room(draft: Draft, command: OpenRoom, actor: Actor, state: State) -> D
         raise Refusal(
             "no_rooms", "No war room can be opened: `room` in tocsin.yaml has to name a channel that can send."
         )
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision(f"A war room for {incident.ref} is being opened.")
 
 
 def _note(draft: Draft, command: Note, actor: Actor, state: State) -> Decision:
     facts = {"happened_at": format_time(command.happened_at)} if command.happened_at else {}
     draft.record(Kind.NOTE, actor, command.text, text=command.text, **facts)
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision("Noted.")
 
 
@@ -370,12 +308,12 @@ def _tick(draft: Draft, command: Tick, actor: Actor, state: State) -> Decision:
     draft.ticks.append(mark)
     reason = command.note or f"step {step.number} {step.title}: {'done' if command.done else 'not done after all'}"
     draft.record(Kind.STEP_TICKED, actor, reason, step=step.id, number=step.number, title=step.title, done=command.done)
-    _renew(draft, actor)
+    renew(draft, actor)
     return draft.decision(f"Step {step.number} is {'done' if command.done else 'open again'}.")
 
 
 EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
-    "acknowledge": _acknowledge,
+    "acknowledge": acknowledge,
     "advance": _advance,
     "resolve": _resolve,
     "reopen": _reopen,
