@@ -21,7 +21,7 @@ from integrations.slack.blocks import line, render
 from integrations.slack.errors import LOCKED_OUT, delivery_error, read_refusal, transport_error
 from integrations.slack.files import report_text
 from integrations.slack.lookup import METADATA_TYPE, find_delivery, find_under
-from integrations.slack.rooms import ensure_room, leave_room, pin_card
+from integrations.slack.rooms import attend_room, ensure_room, pin_card
 from integrations.slack.web import SlackWeb
 
 
@@ -112,7 +112,7 @@ class SlackChannel:
             channel=channel, ts=ts, text=rendered.text, blocks=rendered.as_json(), parse="none"
         )
         if envelope.message.kind is MessageKind.ROOM:
-            await leave_room(client, envelope, channel)
+            await attend_room(client, envelope, channel)
         return updated
 
     async def _under_the_card(self, envelope: Envelope, text: str) -> AsyncSlackResponse:

@@ -270,10 +270,12 @@ def invite(workspace: Workspace, arguments: Arguments) -> Json:
     room, people = _room(workspace, arguments), frozenset(arguments.text("users").split(","))
     if isinstance(room, Refusal):
         return room.answer()
-    if not people <= workspace.users.keys():
+    forced = arguments.flag("force")
+    if not people <= workspace.users.keys() and not forced:
         return refused("user_not_found")
-    if people & room.people:
+    if people & room.people and not (forced and people - room.people):
         return refused("already_in_channel")
+    people &= workspace.users.keys()
     return answered(channel=show_channel(workspace.change_channel(room, people=room.people | people)))
 
 

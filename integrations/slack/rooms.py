@@ -57,8 +57,7 @@ async def ensure_room(client: AsyncWebClient, envelope: Envelope) -> str:
             raise
         channel = found
     await _perhaps("topic", lambda: client.conversations_setTopic(channel=channel, topic=_topic(envelope)))
-    for member in envelope.invited:
-        await _perhaps("invitation", partial(client.conversations_invite, channel=channel, users=member))
+    await _invite(client, envelope, channel)
     links = dict.fromkeys(one for alert in envelope.alerts for one in alert.links)
     for shown in tuple(links)[:BOOKMARKS]:
         add = partial(client.bookmarks_add, channel_id=channel, type="link", link=shown.url)
@@ -70,10 +69,20 @@ async def pin_card(client: AsyncWebClient, channel: str, ts: str) -> None:
     await _perhaps("pin", lambda: client.pins_add(channel=channel, timestamp=ts))
 
 
-async def leave_room(client: AsyncWebClient, envelope: Envelope, channel: str) -> None:
-    """Once the incident is over nothing is to be said there any more; all of it can still be read."""
+async def attend_room(client: AsyncWebClient, envelope: Envelope, channel: str) -> None:
+    """Who has been paged meanwhile comes in. Once the incident is over nothing is to be said there any more; all of it
+    can still be read."""
     if envelope.incident.state in OVER:
         await _perhaps("archive", lambda: client.conversations_archive(channel=channel))
+    else:
+        await _invite(client, envelope, channel)
+
+
+async def _invite(client: AsyncWebClient, envelope: Envelope, channel: str) -> None:
+    """`force`: one who can't come, or is there already, keeps nobody out."""
+    if envelope.invited:
+        call = partial(client.conversations_invite, channel=channel, users=list(envelope.invited), force=True)
+        await _perhaps("invitation", call, but="already_in_channel")
 
 
 def _topic(envelope: Envelope) -> str:
@@ -82,11 +91,14 @@ def _topic(envelope: Envelope) -> str:
     return plain(f"{incident.priority} {incident.title} · {incident.ref}{who}", TOPIC)
 
 
-async def _perhaps(what: str, call: Callable[[], Awaitable[object]]) -> None:
+async def _perhaps(what: str, call: Callable[[], Awaitable[object]], *, but: str = "") -> None:
+    """`but`: a refusal that says it is so already."""
     try:
         await call()
     except SlackApiError as error:
-        log.warning("slack.room_incomplete", what=what, error=read_refusal(error).code)
+        code = read_refusal(error).code
+        if code != but:
+            log.warning("slack.room_incomplete", what=what, error=code)
 
 
 class Item(BaseModel):

@@ -49,6 +49,9 @@ async def test_a_room_has_topic_people_and_a_pinned_card_and_is_archived_at_the_
     await stage.advance(seconds=3)
     assert f"<#{made.id}>" in str(stage.direct("ops-lead")[0].blocks)
     assert ROOM not in button_names(stage.direct("ops-lead")[0])
+    await stage.to(minute=31)
+    paged = ("ops-lead", "ops-senior", "eng-manager")
+    assert room(stage).people == {stage.slack_id(who) for who in paged}
     await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
     assert not room(stage).archived
     await stage.command("INC-1", "close", cause="c", lessons="l", by="ops-lead")
