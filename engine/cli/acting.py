@@ -32,6 +32,7 @@ from engine.core.commands import (
     Reopen,
     Reprioritize,
     Resolve,
+    Snooze,
     Tick,
     Update,
 )
@@ -126,6 +127,16 @@ def update(
 ) -> None:
     """Say how it stands to those who wait."""
     act(ref, build(Update, text=text), who, as_json)
+
+
+def snooze(
+    ref: Ref,
+    span: Annotated[timedelta, typer.Option("--for", parser=parse_span, metavar="SPAN", help="Like 30m.")],
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put off the next reminder of a status update."""
+    act(ref, build(Snooze, span=span), who, as_json)
 
 
 def room(ref: Ref, who: As = None, as_json: AsJson = False) -> None:
@@ -247,7 +258,7 @@ def tick(
 def add_to(app: typer.Typer) -> None:
     app.command("ack")(acknowledge)
     for verb in (
-        *(advance, resolve, reopen, escalate, decline, hold, room, update),
+        *(advance, resolve, reopen, escalate, decline, hold, room, update, snooze),
         *(close, cancel, merge, assign, reprioritize, document, tick),
     ):
         app.command(verb.__name__)(verb)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from engine.core.model import Duty, Priority
 from engine.core.policy import Name
-from engine.core.spans import Span
+from engine.core.spans import Span, SpanAhead
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -168,6 +168,15 @@ class Update(Base):
     text: Text
 
 
+class Snooze(Base):
+    """Not yet: the next reminder of a status update comes after this time."""
+
+    name: Literal["snooze"] = "snooze"
+    span: Annotated[SpanAhead, Field(alias="for")]
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
 class OpenRoom(Base):
     """A channel of its own for the incident, with whoever is paged and whoever commands."""
 
@@ -206,6 +215,7 @@ Command = Annotated[
     | Hold
     | Escalate
     | Update
+    | Snooze
     | OpenRoom
     | Note
     | Tick,

@@ -22,6 +22,7 @@ from engine.core.commands import (
     Reopen,
     Reprioritize,
     Resolve,
+    Snooze,
     Tick,
     Update,
 )
@@ -266,10 +267,18 @@ def _decline(draft: Draft, command: Decline, actor: Actor, state: State) -> Deci
 
 
 def _update(draft: Draft, command: Update, actor: Actor, state: State) -> Decision:
-    draft.change(status=command.text, status_at=draft.now)
+    draft.change(status=command.text, status_at=draft.now, update_due_at=None)
     draft.record(Kind.STATUS_UPDATED, actor, command.text)
     renew(draft, actor)
     return draft.decision(f"That is the status of {draft.incident.ref} now.")
+
+
+def _snooze(draft: Draft, command: Snooze, actor: Actor, state: State) -> Decision:
+    until = draft.now + command.span
+    draft.change(update_due_at=until)
+    draft.record(Kind.UPDATE_SNOOZED, actor, f"not yet, for {spell(command.span)}", until=format_time(until))
+    renew(draft, actor)
+    return draft.decision(f"The next reminder for {draft.incident.ref} comes in {spell(command.span)}.")
 
 
 def _open_room(draft: Draft, command: OpenRoom, actor: Actor, state: State) -> Decision:
@@ -328,6 +337,7 @@ EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
     "escalate": _escalate,
     "open_room": _open_room,
     "update": _update,
+    "snooze": _snooze,
     "note": _note,
     "tick": _tick,
 }

@@ -37,6 +37,7 @@ def _wanted(case: Case) -> Iterator[Timer]:
     if incident.state.active:
         ladder = case.ladder
         yield from _lease(case)
+        yield from _update(case, ladder)
         yield from _queue(case, ladder)
         yield from _response(case, ladder)
         yield from _exhausted(case, ladder)
@@ -157,6 +158,17 @@ def _lease(case: Case) -> Iterator[Timer]:
     due = incident.lease_asked_at + case.policy.lease_answer_within
     key = f"lease_answer:{incident.lease_asked_at.timestamp():.0f}"
     yield Timer(key=key, kind=TimerKind.LEASE_ANSWER, due_at=due, reason="without an answer level 1 is paged again")
+
+
+def _update(case: Case, ladder: Ladder) -> Iterator[Timer]:
+    """While somebody has it those who wait are to be told now and then."""
+    incident, every = case.incident, ladder.update_every
+    if incident.acknowledged_at is None or every is None:
+        return
+    last = max(incident.acknowledged_at, incident.status_at or incident.acknowledged_at)
+    due = incident.update_due_at or last + every
+    key = f"update:{due.timestamp():.0f}"
+    yield Timer(key=key, kind=TimerKind.UPDATE, due_at=due, reason="a status update is due")
 
 
 def _queue(case: Case, ladder: Ladder) -> Iterator[Timer]:

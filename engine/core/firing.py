@@ -145,6 +145,17 @@ def _fire_lease_answer(draft: Draft, timer: Timer, late: str) -> None:
     start(draft, f"{reason}; level 1 again")
 
 
+def _fire_update(draft: Draft, timer: Timer, late: str) -> None:
+    """The commander is reminded, and again after as long, until it is said or put off."""
+    incident, every = draft.incident, draft.ladder.update_every
+    reason = _with("a status update is due", late)
+    draft.record(Kind.UPDATE_DUE, TIMER, reason, commander=incident.commander, due_at=format_time(timer.due_at))
+    if every is not None:
+        draft.change(update_due_at=draft.now + every)
+    if incident.commander:
+        tell(draft, incident.commander, f"A status update is due: what may those who wait for {incident.ref} know?")
+
+
 def new_cycle(draft: Draft) -> None:
     """Nobody has it any more: level 1 starts anew from now."""
     caps = {level: due for level, due in draft.incident.level_caps.items() if level != 1}
@@ -158,6 +169,7 @@ def new_cycle(draft: Draft) -> None:
         lease_until=None,
         lease_asked_at=None,
         declined=(),
+        update_due_at=None,
         hold_until=None,
     )
 
@@ -188,6 +200,7 @@ FIRE: dict[TimerKind, Callable[[Draft, Timer, str], None]] = {
     TimerKind.RESPONSE: _fire_response,
     TimerKind.LEASE: _fire_lease,
     TimerKind.LEASE_ANSWER: _fire_lease_answer,
+    TimerKind.UPDATE: _fire_update,
     TimerKind.QUEUE: _fire_queue,
     TimerKind.REVIEW: _fire_review,
     TimerKind.CLOSE: _fire_close,

@@ -36,6 +36,7 @@ TRANSITIONS: tuple[tuple[str, list[str], str | None], ...] = (
     ("escalate", ACTIVE, None),
     ("open_room", ACTIVE, None),
     ("update", OPEN, None),
+    ("snooze", ACTIVE, None),
     ("note", [state.value for state in State], None),
     ("document", OPEN, None),
     ("tick", OPEN, None),

@@ -94,6 +94,7 @@ class TimerKind(StrEnum):
     RESPONSE = "response"  # the response is due
     LEASE = "lease"  # ask the owner "still on it?"
     LEASE_ANSWER = "lease_answer"  # the question went unanswered
+    UPDATE = "update"  # a status update is due
     QUEUE = "queue"  # tell the operations queue in business hours
     REVIEW = "review"  # the review is due
     CLOSE = "close"  # nothing happened for long enough: close by itself
@@ -211,7 +212,7 @@ class Incident:
     `declined` are those who have passed it on in this cycle; they are paged no more in it.
     `duties` holds, by duty, who does it besides the commander.
     `room_at` is when a channel of its own was asked for. `status` is what was last said to those who wait, at
-    `status_at`.
+    `status_at`; `update_due_at` is when the commander is to be reminded of the next, once that was moved.
     `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
     acknowledged, until it is handed over.
     """
@@ -249,6 +250,7 @@ class Incident:
     room_at: datetime | None = None
     status: str | None = None
     status_at: datetime | None = None
+    update_due_at: datetime | None = None
     hold_until: datetime | None = None
     hold_by: str | None = None
     hold_reason: str | None = None

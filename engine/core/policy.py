@@ -114,6 +114,8 @@ class Ladder(Model):
     """`business` pages nobody at the opening: the queue is told in business hours."""
     lease: SpanAhead | None = None
     """How long an acknowledgement holds without a sign of life. Without it, for good."""
+    update_every: SpanAhead | None = None
+    """How often those who wait are to be told how it stands: the commander is reminded. Without it, never."""
     deliver_within: SpanAhead = timedelta(minutes=2)
     """A page not delivered by then goes to the next channel, then to the next person."""
 

@@ -52,6 +52,8 @@ class Kind(StrEnum):
     ASSIGNED = "commander.assigned"
     OVERRIDDEN = "guard.overridden"
     STATUS_UPDATED = "status.updated"
+    UPDATE_DUE = "status.due"
+    UPDATE_SNOOZED = "status.snoozed"
     ROOM_ASKED = "room.asked"
     NOTE = "note"
     PLAYBOOK_ATTACHED = "playbook.attached"

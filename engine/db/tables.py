@@ -77,6 +77,7 @@ class IncidentRow(SQLModel, table=True):
     room_at: datetime | None = when(nullable=True)
     status: str | None
     status_at: datetime | None = when(nullable=True)
+    update_due_at: datetime | None = when(nullable=True)
     hold_until: datetime | None = when(nullable=True)
     hold_by: str | None
     hold_reason: str | None

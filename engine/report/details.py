@@ -186,6 +186,7 @@ TELLING: dict[str, Callable[[Teller, RecordedEvent], str]] = {
     Kind.LEASE_ASKED: lambda teller, event: teller.who(event, "owner"),
     Kind.DECLINED: lambda _, event: _labelled("level", text(event, "level")),
     Kind.HELD: lambda teller, event: _labelled("until", teller.time(event, "until")),
+    Kind.UPDATE_SNOOZED: lambda teller, event: _labelled("until", teller.time(event, "until")),
     Kind.PHASE: _phase,
     Kind.PHASE_SKIPPED: _phase,
     Kind.DOCUMENTED: _documented,

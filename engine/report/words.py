@@ -65,6 +65,8 @@ KINDS = {
     Kind.HELD: "Escalation held",
     Kind.ROOM_ASKED: "War room asked for",
     Kind.STATUS_UPDATED: "Status update",
+    Kind.UPDATE_DUE: "Status update due",
+    Kind.UPDATE_SNOOZED: "Status update put off",
     Kind.PHASE: "Phase entered",
     Kind.PHASE_SKIPPED: "Phase skipped",
     Kind.DOCUMENTED: "Findings written down",

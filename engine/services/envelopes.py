@@ -275,6 +275,8 @@ def _told(config: Config, incident: Incident, timer: Timer) -> str:
         return f'{owner} is asked "still on it?"'
     if timer.kind is TimerKind.LEASE_ANSWER:
         return f"level 1 is paged again, unless {owner} answers"
+    if timer.kind is TimerKind.UPDATE:
+        return f"{_name(config, incident.commander)} is reminded of a status update"
     if level is None or not incident.classification.page:
         return ""
     if timer.kind is TimerKind.PAGE:

@@ -24,6 +24,7 @@ class Action(StrEnum):
     HOLD = "tocsin_hold"
     ROOM = "tocsin_room"
     UPDATE = "tocsin_update"
+    SNOOZE = "tocsin_snooze"
     STEP = "tocsin_step"
     ADVANCE = "tocsin_advance"
     RESOLVE = "tocsin_resolve"
@@ -77,6 +78,8 @@ def _further(envelope: Envelope, value: ButtonValue) -> Iterator[ButtonElement]:
         yield _button("Hold escalation", Action.HOLD, value)
     if incident.acknowledged_at is not None:
         yield _button("Status update", Action.UPDATE, value.model_copy(update={"status": _last_said(incident)}))
+    if incident.update_due_at is not None and envelope.message.kind is MessageKind.NOTICE:
+        yield _button("Update in 30 min", Action.SNOOZE, value)
     if envelope.room_possible:
         yield _button("War room", Action.ROOM, value)
     step = next_step(envelope)

@@ -22,6 +22,7 @@ from engine.core.commands import (
     OpenRoom,
     Reprioritize,
     Resolve,
+    Snooze,
     Update,
 )
 from engine.core.errors import TocsinError
@@ -99,6 +100,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "update": Verb(
         usage="update INC-42 text", does="what those who wait may know", make=lambda words: Update(text=words)
+    ),
+    "snooze": Verb(
+        usage="snooze INC-42 30m",
+        does="the next reminder of an update later",
+        make=lambda words: Snooze.model_validate({"for": words}),
     ),
     "room": Verb(usage="room INC-42", does="a channel of its own", make=lambda _: OpenRoom()),
     "note": Verb(usage="note INC-42 text", does="a line for the record", make=lambda words: Note(text=words)),

@@ -18,6 +18,7 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "decline": ["--reason", "on a train"],
     "escalate": ["--level", "2", "--reason", "help"],
     "room": [],
+    "snooze": ["--for", "30m"],
     "update": ["half of it works again"],
     "hold": ["--for", "30m", "--reason", "the fix is out"],
     "note": ["called the provider", "--happened-at", "2026-11-20 14:00", "--zone", "Europe/Berlin"],

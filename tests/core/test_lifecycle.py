@@ -33,6 +33,7 @@ hold         stays             stays        stays        stays        !already_r
 escalate     stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 open_room    stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 update       stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
+snooze       stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 note         stays             stays        stays        stays        stays             stays           stays              stays
 document     stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
 tick         stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
@@ -47,6 +48,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "reprioritize": {"priority": "P1", "reason": "only half of it"},
     "assign": {"to": "ops-senior"},
     "hold": {"for": "30m", "reason": "the vendor is on it"},
+    "snooze": {"for": "30m"},
     "update": {"text": "half of it works again"},
     "note": {"text": "the graph is flat"},
     "document": {"cause": "a bad deployment"},

@@ -144,3 +144,25 @@ async def test_the_report_is_asked_for_in_slack(documented_stage: Stage) -> None
     assert "CheckoutDown on checkout" in await typed(stage, "report INC-1", "ops-lead")
     assert "There is no INC-7" in await typed(stage, "report INC-7", "ops-lead")
     assert "Nobody in Tocsin's contacts" in await typed(stage, "report INC-1", STRANGER)
+
+
+async def test_the_commander_is_reminded_of_a_status_update_and_may_put_it_off(open_stage: OpenStage) -> None:
+    def remind(document: dict[str, Any]) -> None:
+        document["policies"]["standard"]["P0"] |= {"update_every": "10m", "lease": "4h"}
+
+    async with open_stage(edit=remind) as stage:
+        await stage.click(await page(stage), ACKNOWLEDGE, "ops-lead")
+        await stage.to(minute=10)
+        reminder = stage.direct("ops-lead")[-1]
+        assert "A status update is due" in str(reminder.blocks)
+        await stage.click(reminder, "tocsin_snooze", "ops-lead")
+        assert "comes in 30 min" in stage.told("ops-lead")[-1]
+        await stage.to(minute=39)
+        assert len(stage.direct("ops-lead")) == 2
+        await stage.to(minute=40)
+        assert len(stage.direct("ops-lead")) == 3
+        assert [kind for kind in await stage.kinds("INC-1") if kind.startswith("status.")] == [
+            "status.due",
+            "status.snoozed",
+            "status.due",
+        ]

@@ -27,6 +27,7 @@ def rendered_actions() -> set[str]:
         envelope(),
         envelope(**ACKNOWLEDGED),
         envelope(message={"kind": MessageKind.QUESTION}, **asked),
+        envelope(message={"kind": MessageKind.NOTICE}, **ACKNOWLEDGED, update_due_at=at(40)),
         replace(envelope(**{**ACKNOWLEDGED, "state": State.ASSESSMENT}), steps=(STEP,), room_possible=True),
     ]
     actions = [block for one in moments for block in render(one).blocks if isinstance(block, ActionsBlock)]

@@ -20,6 +20,7 @@ from engine.core.commands import (
     OpenRoom,
     Reprioritize,
     Resolve,
+    Snooze,
     Update,
 )
 from engine.core.model import Duty, PlaybookStep, Priority, State
@@ -199,6 +200,7 @@ COMMANDS: dict[str, Command] = {
     "assign INC-42 ben": Assign(to="ben"),
     f"assign INC-42 <@{BEN.id}|ben> you know it": Assign(to="ben", reason="you know it"),
     "room INC-42": OpenRoom(),
+    "snooze INC-42 30m": Snooze(span=timedelta(minutes=30)),
     "update INC-42 half of it works": Update(text="half of it works"),
     "assign INC-42 ben scribe": Assign(to="ben", duty=Duty.SCRIBE),
     "assign INC-42 ben communications you know them": Assign(

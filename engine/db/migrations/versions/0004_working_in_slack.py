@@ -22,3 +22,4 @@ def upgrade() -> None:
     op.add_column("incident", sa.Column("room_at", UtcDateTime(), nullable=True))
     op.add_column("incident", sa.Column("status", sa.String(), nullable=True))
     op.add_column("incident", sa.Column("status_at", UtcDateTime(), nullable=True))
+    op.add_column("incident", sa.Column("update_due_at", UtcDateTime(), nullable=True))
