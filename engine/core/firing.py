@@ -153,7 +153,8 @@ def _fire_update(draft: Draft, timer: Timer, late: str) -> None:
     if every is not None:
         draft.change(update_due_at=draft.now + every)
     if incident.commander:
-        tell(draft, incident.commander, f"A status update is due: what may those who wait for {incident.ref} know?")
+        asked = f"A status update is due: what may those who wait for {incident.ref} know?"
+        tell(draft, incident.commander, asked, to_answer=True)
 
 
 def new_cycle(draft: Draft) -> None:

@@ -99,10 +99,15 @@ def _course(case: Case, after: Incident) -> Iterator[str]:
         yield f"Level {after.level} is being paged."
 
 
-def tell(draft: Draft, contact: str, reason: str) -> None:
-    """A notice to one person, on the first way that works."""
+def tell(draft: Draft, contact: str, reason: str, *, to_answer: bool = False) -> None:
+    """A notice to one person, on the first way that works; `to_answer`: on one that the team's cards use, if there is
+    one, for there it can be answered."""
     levels = sorted(draft.case.config.levels.values(), key=lambda level: level.number)
-    for channel, address in ways(draft.case.config, levels[0], contact, draft.case.reachable)[:1]:
+    found = ways(draft.case.config, levels[0], contact, draft.case.reachable)
+    if to_answer:
+        cards = {card.channel for card in draft.case.config.cards}
+        found = tuple(sorted(found, key=lambda way: way[0] not in cards))
+    for channel, address in found[:1]:
         draft.messages.append(
             Message(kind=MessageKind.NOTICE, channel=channel, address=address, contact=contact, reason=reason)
         )
