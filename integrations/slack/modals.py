@@ -153,16 +153,14 @@ READERS: Mapping[str, Callable[[Answers, Meta], Command | Faults]] = {
 }
 """The dialogs that act on an incident; the other one declares a new one."""
 
-FIELD_OF = {"impact_missing": "impact", "cause_missing": "cause", "priority_unconfirmed": "impact"}
-"""Where a refusal of the core's is shown."""
-FIRST_FIELD = {Modal.HOLD: "reason", Modal.ADVANCE: "impact", Modal.UPDATE: "text", Modal.DECLARE: "title"}
+FIELD_OF = {Modal.HOLD: "reason", Modal.ADVANCE: "impact", Modal.UPDATE: "text", Modal.DECLARE: "title"}
 
 
-def field_of(callback: str, code: str, meta: Meta) -> str:
+def field_of(callback: str, meta: Meta) -> str:
     """The field under which a refusal is shown: one that the dialog has."""
-    if callback == Modal.ADVANCE:
-        return "cause" if meta.button is not None and meta.button.phase == State.DIAGNOSIS else "impact"
-    return FIELD_OF.get(code, FIRST_FIELD[Modal(callback)])
+    if callback == Modal.ADVANCE and meta.button is not None and meta.button.phase == State.DIAGNOSIS:
+        return "cause"
+    return FIELD_OF[Modal(callback)]
 
 
 def _made(command: type[Hold] | type[Advance] | type[Update], given: Mapping[str, Any]) -> Command | Faults:

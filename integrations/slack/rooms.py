@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from engine.core.commands import Note
 from engine.core.errors import TocsinError
 from engine.core.model import State, incident_ref
+from engine.core.texts import clean
 from engine.ports import Desk, Envelope
 from integrations.channels.foreign import one_line
 from integrations.channels.wording import person
@@ -180,7 +181,7 @@ class Marks:
                 await self._replies.whisper(user, channel, "This channel is no war room; nothing was noted.")
             return
         author = await self._author(said.user)
-        text = f"{author}: {html.unescape(said.text)[:QUOTED]}"
+        text = f"{author}: {clean(html.unescape(said.text))[:QUOTED]}"
         note = Note(text=f"{text} ({link})" if link else text, happened_at=datetime.fromtimestamp(float(ts), UTC))
         work = self._desk.act(person=("slack", user), incident=ref, command=note, key=f"{channel}/{ts}")
         answer = await carried_out(work, user=user, incident=ref, mark=ts)

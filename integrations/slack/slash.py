@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from engine.core.commands import (
 )
 from engine.core.errors import TocsinError
 from engine.core.model import Duty, Priority
+from engine.core.texts import clean
 from engine.ports import Answer, Board, Declaration, Desk
 from integrations.slack.home import incident_line, watch_line
 from integrations.slack.replies import Replies, carried_out
@@ -158,7 +160,7 @@ class SlashCommands:
             if verb == "report" and words:
                 return plain(await self._desk.summary(person, words), LISTING)
             if verb == "open":
-                declared = self._desk.declare(person=person, declaration=_declaration(words))
+                declared = self._desk.declare(person=person, declaration=_declaration(_bare(words)))
                 return plain((await carried_out(declared, user=typed.user_id, command=verb)).sentence, LISTING)
             if verb in VERBS:
                 return plain((await self._act(typed, verb, words)).sentence, LISTING)
@@ -172,12 +174,17 @@ class SlashCommands:
         if verb == "assign" and mention:
             rest = rest.replace(mention[0], await self._desk.contact(("slack", mention[1])), 1)
         try:
-            command = VERBS[verb].make(rest)
+            command = VERBS[verb].make(_bare(rest))
         except ValueError:
             how = f"Nothing was changed. It is written: {typed.command} {VERBS[verb].usage}"
             return Answer(changed=False, code="usage", sentence=how)
         work = self._desk.act(person=("slack", typed.user_id), incident=ref, command=command, key=typed.trigger_id)
         return await carried_out(work, user=typed.user_id, command=verb, incident=ref)
+
+
+def _bare(words: str) -> str:
+    """As they were typed: Slack escapes the three characters that its own markup begins with."""
+    return clean(html.unescape(words))
 
 
 def _declaration(words: str) -> Declaration:

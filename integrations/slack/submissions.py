@@ -10,6 +10,7 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 from slack_bolt.async_app import AsyncAck
 
+from engine.core.texts import clean
 from engine.ports import Answer, Desk
 from integrations.slack.modals import READERS, Answers, Faults, Meta, Modal, field_of, read_declaration
 from integrations.slack.replies import Replies, carried_out
@@ -51,7 +52,7 @@ class Submission(BaseModel):
 def _entered(element: dict[str, Any]) -> str | None:
     chosen = element.get("selected_option")
     value = chosen.get("value") if isinstance(chosen, dict) else element.get("value")
-    return value.strip() or None if isinstance(value, str) else None
+    return clean(value).strip() or None if isinstance(value, str) else None
 
 
 class Submissions:
@@ -77,7 +78,7 @@ class Submissions:
         done, _ = await asyncio.wait([task], timeout=self._answer_within)
         answer = task.result() if done else None
         if answer is not None and not answer.changed and sent.view.callback_id in list(Modal):
-            field = field_of(sent.view.callback_id, answer.code, meta)
+            field = field_of(sent.view.callback_id, meta)
             await ack(response_action="errors", errors={field: plain(answer.sentence, 300)})
             return
         await ack()

@@ -207,6 +207,7 @@ COMMANDS: dict[str, Command] = {
         to="ben", duty=Duty.COMMUNICATIONS, reason="you know them"
     ),
     "note INC-42 called the provider": Note(text="called the provider"),
+    "note INC-42 load &lt; 1 &amp; \x07falling": Note(text="load < 1 & \ufffdfalling"),
     "resolve INC-42 orders go through": Resolve(validation="orders go through"),
 }
 
