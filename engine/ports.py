@@ -40,25 +40,34 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
-    """What a body holds. One alert that can't be read never costs the others: it is a fault beside them."""
+    """What a body holds. One alert that can't be read never costs the others: it is a fault beside them. `note` says
+    why a body that is in order holds no alert: it is the vendor's ping, or tells of something that is no problem."""
 
     alerts: tuple[Alert, ...]
     faults: tuple[Fault, ...] = ()
+    note: str = ""
 
 
 class Source(Protocol):
-    """A kind of sender. One module each, in `integrations/sources`."""
+    """A kind of sender. One module each, in `integrations/sources`; beside it the page that tells how to connect it.
+
+    `example` is one critical problem as the vendor sends it, `example_resolved` the end of the same one, and
+    `example_headers` are what both come with, where that matters (lower case, no proof of identity).
+    """
 
     name: str
     title: str
     settings: type[BaseModel]
     example: bytes
+    example_resolved: bytes
+    example_headers: Mapping[str, str]
 
     def verify(self, settings: Any, request: Request, now: datetime) -> None:
         """Checks the vendor's own signature, where it signs; raises Unauthorized."""
 
     def parse(self, settings: Any, request: Request, now: datetime) -> Parsed:
-        """At least one alert; raises Unreadable with the JSON path of the first fault where there is none.
+        """At least one alert, or the note that says why there is none; raises Unreadable with the JSON path of the
+        first fault where there should be one.
 
         Unknown keys are ignored.
         """

@@ -49,8 +49,11 @@ class Unread(BaseModel):
 
 
 class Received(BaseModel):
+    """`note`: why a body that is in order holds no alert."""
+
     alerts: list[Taken]
     faults: list[Unread] | None = None
+    note: str | None = None
 
 
 class Api(FastAPI):

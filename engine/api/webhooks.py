@@ -22,7 +22,7 @@ from engine.api.problems import code_of
 from engine.core.errors import NotFound, SettingsError, TocsinError
 from engine.core.model import Actor, ActorKind
 from engine.core.policy import Integration, Revision
-from engine.ports import Fault, Parsed, Source
+from engine.ports import Parsed, Source
 from engine.ports import Request as Sent
 from engine.services.intake import Outcome
 
@@ -76,9 +76,11 @@ class Webhooks:
             raise NotFound("source_unknown", f"There is no source of this name; there are {known}.")
         sender = self._sender(source, *await self._parts.keys.find(kind, key))
         parsed = await self._read(request, sender)
-        outcomes = await self._parts.intake.accept(parsed.alerts, sender.actor, fallback=sender.fallback)
+        outcomes: Sequence[Outcome] = ()
+        if parsed.alerts:
+            outcomes = await self._parts.intake.accept(parsed.alerts, sender.actor, fallback=sender.fallback)
         self._tell(sender, outcomes, parsed)
-        return Response(_answer(outcomes, parsed.faults), 202, media_type="application/json")
+        return Response(_answer(outcomes, parsed), 202, media_type="application/json")
 
     async def _read(self, request: Request, sender: Sender) -> Parsed:
         """Raises Unauthorized before it looks at the body, Unreadable after it."""
@@ -127,8 +129,10 @@ def _settings(source: Source, name: str, integration: Integration) -> BaseModel:
         raise SettingsError(f"the settings of the integration {name} are invalid: {', '.join(places)}") from error
 
 
-def _answer(outcomes: Sequence[Outcome], faults: Sequence[Fault]) -> bytes:
+def _answer(outcomes: Sequence[Outcome], parsed: Parsed) -> bytes:
     answer: dict[str, object] = {"alerts": outcomes}
-    if faults:
-        answer["faults"] = faults
+    if parsed.faults:
+        answer["faults"] = parsed.faults
+    if parsed.note:
+        answer["note"] = parsed.note
     return ENCODER.encode(answer)

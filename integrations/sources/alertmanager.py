@@ -117,6 +117,8 @@ class Alertmanager:
     }
   ]
 }"""
+    example_resolved = example.replace(b'"firing"', b'"resolved"')
+    example_headers: Mapping[str, str] = {}
 
     def verify(self, settings: Settings, request: Request, now: datetime) -> None:
         del now

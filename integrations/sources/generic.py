@@ -136,6 +136,8 @@ class Generic:
   "url": "https://grafana.example/d/checkout",
   "starts_at": "2026-11-20T03:10:00Z"
 }"""
+    example_resolved = example.replace(b'"firing"', b'"resolved"')
+    example_headers: Mapping[str, str] = {}
 
     def verify(self, settings: Settings, request: Request, now: datetime) -> None:
         del now

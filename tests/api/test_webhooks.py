@@ -51,6 +51,16 @@ async def test_a_webhook_is_answered_with_what_became_of_each_alert(admin: httpx
     assert again.json()["alerts"][0]["fingerprint"] == first.json()["alerts"][0]["fingerprint"]
 
 
+async def test_a_body_that_is_in_order_and_holds_no_alert_is_answered_with_the_reason(
+    admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Alertmanager, "parse", lambda *_: Parsed(alerts=(), note="a ping"))
+    answer = await admin.post(ALERTMANAGER, json={"zen": "Keep it logically awesome."})
+    assert answer.status_code == 202
+    assert answer.json() == {"alerts": [], "note": "a ping"}
+    assert (await admin.get(INCIDENTS)).json()["items"] == []
+
+
 async def test_a_webhook_needs_no_token_and_takes_no_part_of_one(house: House) -> None:
     async with house.client(role=None) as stranger:
         answer = await stranger.post(GENERIC, json={"title": "Disk is full"})
