@@ -119,7 +119,8 @@ class Attachment:
 class Envelope:
     """All that a channel needs to render one message, gathered right before sending.
 
-    `id` is our own name of this delivery, to be put into the provider's metadata. `repeated`: an earlier try may have
+    `id` is our own name of this delivery, to be put into the provider's metadata. `veiled`: the incident is sealed and
+    the message goes where anybody may read it, so nothing else here tells of it. `repeated`: an earlier try may have
     arrived, and the text says so. `zone` is the reader's time zone. `receipt` is that of the message to be updated,
     for an update. `headline` is made for a lock screen. `under` is the receipt of the card that a line or a report
     belongs under; `attachment` makes the report, which takes a while and may raise ReportError. `room` is the
@@ -152,6 +153,7 @@ class Envelope:
     next_step: str = ""
     base_url: str = ""
     receipt: Receipt | None = None
+    veiled: bool = False
     bundle: tuple[Mention, ...] = ()
 
 

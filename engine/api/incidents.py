@@ -16,7 +16,7 @@ from engine.api.documents import refusals
 from engine.api.parts import TheParts
 from engine.api.views import IncidentDetail, IncidentPage, IncidentSummary, TimelinePage, detail, show
 from engine.core.intake import AlertAction
-from engine.core.model import Actor
+from engine.core.model import ENGINE, Actor
 from engine.ports import Declaration
 from engine.report.render import MEDIA_TYPES, file_name, render
 from engine.services import configs, reading, reports
@@ -32,10 +32,12 @@ IncidentId = Annotated[str, Path(alias="id", description="Like INC-42.", example
 
 
 @router.get("", response_model=IncidentPage, responses=refusals(401, 422, 503))
-async def list_incidents(parts: TheParts, wanted: Annotated[queries.Incidents, Query()]) -> Response:
-    """The newest first. Follow `next` until it is null."""
+async def list_incidents(parts: TheParts, caller: Caller, wanted: Annotated[queries.Incidents, Query()]) -> Response:
+    """The newest first. Follow `next` until it is null. Of a sealed one to which the caller was not invited only the
+    number, the priority, the state and the times are told."""
     page = await reading.listing(
         parts.context,
+        caller,
         state=wanted.state,
         priority=wanted.priority,
         service=wanted.service,
@@ -61,8 +63,10 @@ async def report_an_incident(parts: TheParts, caller: Caller, body: ReportBody) 
     actor = await in_the_name_of(parts, caller, body.by)
     declaration = Declaration(title=body.title, summary=body.summary, service=body.service, priority=body.priority)
     outcome = await declare(parts.intake, declaration, actor)
-    view = detail(await reading.incident(parts.context, outcome.incident or ""))
-    status = 201 if outcome.action is AlertAction.OPENED else 200
+    opened = outcome.action is AlertAction.OPENED
+    reader = ENGINE if opened else actor  # what was just reported is no secret to the one who did
+    view = detail(await reading.incident(parts.context, outcome.incident or "", reader))
+    status = 201 if opened else 200
     return show(view, status, {"Location": f"{ADDRESS}/{view.id}"})
 
 
@@ -71,17 +75,19 @@ async def in_the_name_of(parts: TheParts, caller: Actor, contact: str | None) ->
     return on_behalf(caller, await configs.in_force(parts.context), contact) if contact else caller
 
 
-@router.get("/{id}", response_model=IncidentDetail, responses=refusals(401, 404, 503))
-async def show_an_incident(parts: TheParts, ref: IncidentId) -> Response:
+@router.get("/{id}", response_model=IncidentDetail, responses=refusals(401, 403, 404, 503))
+async def show_an_incident(parts: TheParts, caller: Caller, ref: IncidentId) -> Response:
     """One incident with its timers, alerts, ladder, messages, playbook steps and people."""
-    view = await reading.incident(parts.context, ref)
+    view = await reading.incident(parts.context, ref, caller)
     return await asyncio.to_thread(lambda: show(detail(view)))  # it may have thousands of alerts
 
 
-@router.get("/{id}/timeline", response_model=TimelinePage, responses=refusals(401, 404, 422, 503))
-async def show_the_timeline(parts: TheParts, ref: IncidentId, wanted: Annotated[queries.Timeline, Query()]) -> Response:
+@router.get("/{id}/timeline", response_model=TimelinePage, responses=refusals(401, 403, 404, 422, 503))
+async def show_the_timeline(
+    parts: TheParts, caller: Caller, ref: IncidentId, wanted: Annotated[queries.Timeline, Query()]
+) -> Response:
     """The record, the oldest line first. Each line carries the hash of the one before it."""
-    lines = await reading.timeline(parts.context, ref, after=wanted.cursor or 0, limit=wanted.limit + 1)
+    lines = await reading.timeline(parts.context, ref, caller, after=wanted.cursor or 0, limit=wanted.limit + 1)
     items = [reading.event_json(line) for line in lines[: wanted.limit]]
     more = queries.write_cursor(lines[wanted.limit - 1].seq) if len(lines) > wanted.limit else None
     return Response(msgspec.json.encode({"items": items, "next": more}), media_type="application/json")
@@ -92,12 +98,14 @@ async def show_the_timeline(parts: TheParts, ref: IncidentId, wanted: Annotated[
     response_class=Response,
     responses={
         200: {"content": {media: {} for media in MEDIA_TYPES.values()}, "description": "The report"},
-        **refusals(401, 404, 422, 500, 503),
+        **refusals(401, 403, 404, 422, 500, 503),
     },
 )
-async def give_the_report(parts: TheParts, ref: IncidentId, wanted: Annotated[queries.Report, Query()]) -> Response:
+async def give_the_report(
+    parts: TheParts, caller: Caller, ref: IncidentId, wanted: Annotated[queries.Report, Query()]
+) -> Response:
     """The frozen report of a closed incident, else a draft of how things stand."""
-    report = await reports.report(parts.context, ref, wanted.zone)
+    report = await reports.report(parts.context, ref, caller, wanted.zone)
     content = await asyncio.to_thread(render, report, wanted.format)
     name = file_name(report, wanted.format)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": HTML_POLICY}

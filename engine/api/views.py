@@ -162,6 +162,9 @@ class IncidentSummary(View):
     playbook: str | None
     lease_until: datetime | None
     """When the owner is asked whether they are still on it."""
+    sealed_at: datetime | None
+    """Since when only those who were invited can see it; what they alone may know is empty for everybody else."""
+    invited: tuple[str, ...]
     hold_until: datetime | None
     hold_by: str | None
     hold_reason: str | None

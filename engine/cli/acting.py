@@ -26,14 +26,17 @@ from engine.core.commands import (
     Document,
     Escalate,
     Hold,
+    Invite,
     Merge,
     Note,
     OpenRoom,
     Reopen,
     Reprioritize,
     Resolve,
+    Seal,
     Snooze,
     Tick,
+    Unseal,
     Update,
 )
 from engine.core.model import Duty, Priority
@@ -142,6 +145,27 @@ def snooze(
 def room(ref: Ref, who: As = None, as_json: AsJson = False) -> None:
     """Open a channel of its own for the incident."""
     act(ref, build(OpenRoom), who, as_json)
+
+
+def seal(ref: Ref, reason: NeededReason, who: As = None, as_json: AsJson = False) -> None:
+    """Only those who were paged, have a part in it or are invited can see it from now on."""
+    act(ref, build(Seal, reason=reason), who, as_json)
+
+
+def unseal(ref: Ref, reason: NeededReason, who: As = None, as_json: AsJson = False) -> None:
+    """Everybody may see it again."""
+    act(ref, build(Unseal, reason=reason), who, as_json)
+
+
+def invite(
+    ref: Ref,
+    guest: Annotated[str, typer.Option("--who", metavar="CONTACT", help="Who is let in.")],
+    reason: Reason = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let somebody into a sealed incident."""
+    act(ref, build(Invite, who=guest, reason=reason), who, as_json)
 
 
 def hold(
@@ -259,7 +283,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("ack")(acknowledge)
     for verb in (
         *(advance, resolve, reopen, escalate, decline, hold, room, update, snooze),
-        *(close, cancel, merge, assign, reprioritize, document, tick),
+        *(seal, unseal, invite, close, cancel, merge, assign, reprioritize, document, tick),
     ):
         app.command(verb.__name__)(verb)
     app.command("note")(write_note)

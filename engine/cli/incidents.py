@@ -10,10 +10,10 @@ from engine.api.views import EventView, IncidentDetail, IncidentSummary, detail
 from engine.bootstrap import Application
 from engine.cli.options import As, AsJson, Ref, Zone, machine_zone
 from engine.cli.screen import note, say, show_json
-from engine.cli.session import actor, left_lying, run, warn_of
+from engine.cli.session import actor, left_lying, run, user, warn_of
 from engine.cli.showing import show_incident, show_list, show_timeline
 from engine.core.intake import AlertAction
-from engine.core.model import Priority, State, incident_id
+from engine.core.model import Priority, State, incident_id, incident_ref
 from engine.ports import Declaration
 from engine.services import reading
 from engine.services.declaring import declare
@@ -39,16 +39,16 @@ def list_incidents(
 
     async def work(app: Application) -> reading.Page:
         wanted = {"state": state, "priority": priority, "service": service}
-        return await reading.listing(app.context, open_only=open_only, before=below, limit=limit, **wanted)
+        return await reading.listing(app.context, user(), open_only=open_only, before=below, limit=limit, **wanted)
 
     page = run(work)
     items = [IncidentSummary.model_validate(incident) for incident in page.items]
     if as_json:
-        show_json({"items": items, "next": items[-1].id if page.next else None})
+        show_json({"items": items, "next": incident_ref(page.next) if page.next else None})
         return
     show_list(items, zone or machine_zone())
     if page.next:
-        note(f"There are more: --before {items[-1].id}")
+        note(f"There are more: --before {incident_ref(page.next)}")
 
 
 @app.command("show")
@@ -56,7 +56,7 @@ def show(ref: Ref, zone: Zone = None, as_json: AsJson = False) -> None:
     """One incident: how it stands, who was told, what comes next and when."""
 
     async def work(app: Application) -> IncidentDetail:
-        return detail(await reading.incident(app.context, ref))
+        return detail(await reading.incident(app.context, ref, user()))
 
     view = run(work)
     if as_json:
@@ -70,7 +70,7 @@ def timeline(ref: Ref, zone: Zone = None, as_json: AsJson = False) -> None:
     """The whole record of one incident: what was decided and done, by whom, and why."""
 
     async def work(app: Application) -> list[EventView]:
-        return [EventView.model_validate(line) for line in await reading.timeline(app.context, ref)]
+        return [EventView.model_validate(line) for line in await reading.timeline(app.context, ref, user())]
 
     lines = run(work)
     if as_json:
@@ -95,7 +95,7 @@ def open_incident(
 
     async def work(app: Application) -> tuple[Outcome, IncidentDetail, int]:
         outcome = await declare(app.intake, declaration, await actor(app, who))
-        view = detail(await reading.incident(app.context, outcome.incident or ""))
+        view = detail(await reading.incident(app.context, outcome.incident or "", user()))
         return outcome, view, await left_lying(app)
 
     outcome, view, messages = run(work)

@@ -12,7 +12,7 @@ import typer
 from engine.bootstrap import Application
 from engine.cli.options import AsJson, Ref, Zone, machine_zone
 from engine.cli.screen import complain, plain, progress, say, show_json
-from engine.cli.session import run
+from engine.cli.session import run, user
 from engine.core.model import incident_ref
 from engine.core.timeline import Break
 from engine.db import incidents
@@ -38,7 +38,7 @@ def report(
     name = str(zone or machine_zone())
 
     async def work(app: Application) -> Report:
-        return await reports.report(app.context, ref, name)
+        return await reports.report(app.context, ref, user(), name)
 
     content = render(run(work), form)
     if file is None:

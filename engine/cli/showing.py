@@ -52,6 +52,8 @@ def _facts(view: IncidentDetail, zone: ZoneInfo) -> Iterator[tuple[str, object]]
     if view.acknowledged_at:
         yield "Acknowledged", f"{stamp(view.acknowledged_at, zone)} by {_name(view, view.acknowledged_by)}"
     yield "Commander", _name(view, view.commander)
+    if view.sealed_at:
+        yield "Sealed", f"{stamp(view.sealed_at, zone)}, for {', '.join(_name(view, one) for one in view.invited)}"
     if view.hold_until:
         yield "Held", f"until {stamp(view.hold_until, zone)} by {_name(view, view.hold_by)}: {view.hold_reason}"
     yield "Resolved", stamp(view.resolved_at, zone)

@@ -183,6 +183,28 @@ class OpenRoom(Base):
     name: Literal["open_room"] = "open_room"
 
 
+class Seal(Base):
+    """From now on only those who were paged, have a part in it or are invited can see it or act on it."""
+
+    name: Literal["seal"] = "seal"
+    reason: Text
+
+
+class Unseal(Base):
+    """Everybody may see it again. Needs a manager."""
+
+    name: Literal["unseal"] = "unseal"
+    reason: Text
+
+
+class Invite(Base):
+    """Lets somebody into a sealed incident."""
+
+    name: Literal["invite"] = "invite"
+    who: Name
+    reason: Text | None = None
+
+
 class Note(Base):
     """A line for the record."""
 
@@ -217,6 +239,9 @@ Command = Annotated[
     | Update
     | Snooze
     | OpenRoom
+    | Seal
+    | Unseal
+    | Invite
     | Note
     | Tick,
     Field(discriminator="name"),

@@ -35,6 +35,7 @@ from engine.core.model import ActionItem, Actor, Duty, MessageKind, State
 from engine.core.notices import ask_for_room, post_reports, tell
 from engine.core.paging import numbers, page_level, page_others, seat_paged
 from engine.core.priority import set_priority
+from engine.core.sealing import check_admitted, invite, seal_by_command, unseal
 from engine.core.spans import spell
 from engine.core.timeline import Kind, format_time
 
@@ -43,6 +44,7 @@ def decide(case: Case, command: Command, actor: Actor, now: datetime, *, generat
     """Raises Refusal where the state, a guard or the actor's role refuses. `generation`: of the button that was
     pressed; an older one is stale and changes nothing."""
     draft = Draft(case, now)
+    check_admitted(case.incident, actor, draft.person)
     if generation is not None and generation != case.incident.generation:
         raise Refusal("stale", f"This button is from before {case.incident.ref} was reopened. {whereabouts(case)}")
     state = next_state(draft, command, actor)
@@ -336,6 +338,9 @@ EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
     "hold": _hold,
     "escalate": _escalate,
     "open_room": _open_room,
+    "seal": seal_by_command,
+    "unseal": unseal,
+    "invite": invite,
     "update": _update,
     "snooze": _snooze,
     "note": _note,

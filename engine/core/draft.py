@@ -114,9 +114,18 @@ class Draft:
         known = self.case.config.contacts.get(contact or "")
         return known.name if known else contact or "nobody"
 
+    def _let_in(self) -> None:
+        """Whoever is paged, asked or told by name can see the sealed incident too."""
+        told = dict.fromkeys(one.contact for one in self.messages if one.contact)
+        new = [contact for contact in told if contact not in self.incident.invited]
+        if new:
+            self.change(invited=(*self.incident.invited, *new))
+
     def decision(self, sentence: str, code: str = "done") -> Decision:
         if self.incident.updated_at != self.now:
             self.change(updated_at=self.now)
+        if self.incident.sealed_at is not None:
+            self._let_in()
         return Decision(
             incident=self.incident,
             events=tuple(self.events),

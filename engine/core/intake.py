@@ -17,6 +17,7 @@ from engine.core.model import ENGINE, Actor, Alert, AlertStatus, Classification,
 from engine.core.notices import ask_for_room, post_cards, tell
 from engine.core.policy import Clearing, Config
 from engine.core.priority import set_priority
+from engine.core.sealing import seal, why_sealed
 from engine.core.timeline import Kind
 
 KEY_LENGTH = 500
@@ -105,8 +106,14 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
         draft.record(Kind.PLAYBOOK_ATTACHED, ENGINE, opening.playbook_reason, playbook=opening.playbook)
     for placed in arrivals[1:]:
         draft.record(Kind.ALERT_JOINED, placed.actor, placed.alert.title, fingerprint=placed.alert.fingerprint)
+    _seal_if_told(draft, arrivals)
     post_cards(draft)
-    if config.room is not None and found.page and found.priority in config.room.priorities:
+    if (
+        config.room is not None
+        and draft.incident.room_at is None
+        and found.page
+        and found.priority in config.room.priorities
+    ):
         ask_for_room(draft, ENGINE, f"every {found.priority} has one")
     draft.planned = start(draft, f"opened as {found.priority}: {found.reason}")
     return draft.decision(f"{incident.ref} is open.")
@@ -154,6 +161,8 @@ def take(case: Case, known: Mapping[str, AlertStatus], arrivals: Sequence[Placed
     what follows."""
     draft = Draft(case, now)
     status = dict(known)
+    if case.incident.sealed_at is None:
+        _seal_if_told(draft, arrivals)
     outcomes = tuple(_take_one(draft, status, placed) for placed in arrivals)
     _raise_if_worse(draft, [placed for placed in arrivals if _fires(placed, status)])
     if AlertAction.RESOLVED in outcomes and AlertStatus.FIRING not in status.values():
@@ -161,6 +170,15 @@ def take(case: Case, known: Mapping[str, AlertStatus], arrivals: Sequence[Placed
     if draft.events:
         return Taken(decision=draft.decision("taken"), outcomes=outcomes)
     return Taken(decision=unchanged(case.incident, "repeated", "nothing new"), outcomes=outcomes)
+
+
+def _seal_if_told(draft: Draft, arrivals: Sequence[Placed]) -> None:
+    """What was nobody's secret may become one when an alert of another kind joins."""
+    for placed in arrivals:
+        why = why_sealed(draft.case.config.sealing, placed.service, placed.alert)
+        if why is not None and placed.alert.status is AlertStatus.FIRING:
+            seal(draft, placed.actor, why)
+            return
 
 
 def _take_one(draft: Draft, status: dict[str, AlertStatus], placed: Placed) -> AlertAction:

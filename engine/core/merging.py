@@ -14,6 +14,7 @@ from engine.core.firing import ENDS_PAGING
 from engine.core.lifecycle import enter, next_state
 from engine.core.model import Actor, Classification
 from engine.core.priority import set_priority
+from engine.core.sealing import check_admitted
 from engine.core.timeline import Kind
 
 
@@ -22,6 +23,12 @@ def merge(case: Case, target: Case, command: Merge, actor: Actor, now: datetime)
     the commander where it has none."""
     if case.incident.id == target.incident.id:
         raise Refusal("merge_into_itself", f"{case.incident.ref} can't be merged into itself.")
+    for one in (case, target):
+        check_admitted(one.incident, actor, Draft(one, now).person)
+    if case.incident.sealed_at is not None and target.incident.sealed_at is None:
+        raise Refusal(
+            "target_not_sealed", f"{case.incident.ref} is sealed and {target.incident.ref} is not; seal that one first."
+        )
     if not target.incident.state.active:
         raise Refusal(
             "target_not_active", f"{target.incident.ref} is {target.incident.state}; merge into an active incident."

@@ -144,13 +144,15 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who does something. `id` is a contact's id for a person, a token's name, an integration's name."""
+    """Who does something. `id` is a contact's id for a person, a token's name, an integration's name. `through`: the
+    role of the program that acts in the person's name."""
 
     kind: ActorKind
     id: str
     name: str = ""
     role: Role = Role.VIEWER
     via: str = ""
+    through: Role | None = None
 
     def __str__(self) -> str:
         """As it stands on the timeline: `person:ops-lead via slack`."""
@@ -210,6 +212,7 @@ class Incident:
     `counted_from` is where the management levels' times count from (the opening, or the last raise or reopening);
     `level_caps` holds, by level number, the latest time that a raise may not push a level past.
     `declined` are those who have passed it on in this cycle; they are paged no more in it.
+    `sealed_at` is since when only those who are `invited`, or have a part in it, may see it.
     `duties` holds, by duty, who does it besides the commander.
     `room_at` is when a channel of its own was asked for. `status` is what was last said to those who wait, at
     `status_at`; `update_due_at` is when the commander is to be reminded of the next, once that was moved.
@@ -247,6 +250,8 @@ class Incident:
     lease_until: datetime | None = None
     lease_asked_at: datetime | None = None
     declined: tuple[str, ...] = ()
+    sealed_at: datetime | None = None
+    invited: tuple[str, ...] = ()
     room_at: datetime | None = None
     status: str | None = None
     status_at: datetime | None = None

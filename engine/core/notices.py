@@ -72,7 +72,7 @@ def changes_course(before: Incident, after: Incident) -> bool:
 def under_the_cards(case: Case, after: Incident) -> tuple[Message, ...]:
     """A line in each team channel where the course changes: a state, a level, a priority, who has it. Whatever else
     happens is an edit of the card. The opening is the card itself."""
-    told = case.incident.timeline_seq and not _is_canary(case.config, after)
+    told = case.incident.timeline_seq and after.sealed_at is None and not _is_canary(case.config, after)
     said = " ".join(_course(case, after)) if told else ""
     cards = [card for card in case.config.cards if card.channel in case.reachable] if said else []
     return tuple(
@@ -115,7 +115,7 @@ def tell(draft: Draft, contact: str, reason: str, *, to_answer: bool = False) ->
 
 def post_reports(draft: Draft) -> None:
     """To the team channels, for those who have to review it."""
-    if _is_canary(draft.case.config, draft.incident) or draft.incident.priority not in (Priority.P0, Priority.P1):
+    if _is_untold(draft) or draft.incident.priority not in (Priority.P0, Priority.P1):
         return
     for card in draft.case.config.cards:
         if card.channel in draft.case.reachable:
@@ -123,6 +123,11 @@ def post_reports(draft: Draft) -> None:
                 kind=MessageKind.REPORT, channel=card.channel, address=card.address, reason="the review begins"
             )
             draft.messages.append(message)
+
+
+def _is_untold(draft: Draft) -> bool:
+    """Nothing of it is for the team channels: a canary teaches everybody not to look, a sealed one is not theirs."""
+    return draft.incident.sealed_at is not None or _is_canary(draft.case.config, draft.incident)
 
 
 def _is_canary(config: Config, incident: Incident) -> bool:
@@ -142,15 +147,17 @@ def ask_for_room(draft: Draft, actor: Actor, reason: str) -> bool:
 
 
 def room_name(incident: Incident) -> str:
-    """`inc-42-checkout-is-down`: by its beginning the incident is known again."""
+    """`inc-42-checkout-is-down`: by its beginning the incident is known again. A sealed one's does not tell what it is
+    about, and is another than that of a room which all may enter."""
+    if incident.sealed_at is not None:
+        return f"{incident.ref.lower()}-sealed"
     words = NOT_IN_NAMES.sub("-", incident.title.lower()).strip("-")
     return f"{incident.ref.lower()}-{words}"[:ROOM_NAME].rstrip("-")
 
 
 def post_cards(draft: Draft) -> None:
-    """One card per incident in each team channel, brought up to date in place from then on. A canary has none: it would
-    teach everybody not to look."""
-    if _is_canary(draft.case.config, draft.incident):
+    """One card per incident in each team channel, brought up to date in place from then on."""
+    if _is_untold(draft):
         return
     for card in draft.case.config.cards:
         if card.channel in draft.case.reachable:

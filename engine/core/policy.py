@@ -308,6 +308,22 @@ class Room(Model):
     """Incidents of these get one as they open; for all others somebody presses the button."""
 
 
+class SealRule(Model):
+    """An incident with such an alert is sealed: no card, no team channel, a private war room, and only those who are
+    paged or invited can see it or act on it. All that is given has to apply."""
+
+    services: tuple[Name, ...] = ()
+    match: tuple[Matcher, ...] = ()
+    words: tuple[str, ...] = ()
+    """As in the rules of the classification."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if not (self.services or self.match or self.words):
+            raise ValueError("it would seal everything; say which by `services`, `match` or `words`")
+        return self
+
+
 class Bundling(Model):
     """What keeps a storm of incidents from becoming as many messages to one person, on each channel by itself."""
 
@@ -336,6 +352,8 @@ class Config(Model):
     """The standard operations queue, for what waits for business hours or wakes nobody."""
     room: Room | None = None
     """Without it there are no war rooms."""
+    sealing: tuple[SealRule, ...] = ()
+    """Which incidents are nobody's business but those who work on them; any can be sealed by hand."""
     bundling: Bundling = Bundling()
     routes: tuple[Route, ...] = ()
     classification: ClassificationRules

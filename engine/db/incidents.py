@@ -180,14 +180,15 @@ def listing(
     return [read_incident(row) for row in connection.execute(query)]
 
 
-def relatives(connection: Connection, number: int) -> list[tuple[int, str, bool]]:
-    """Incidents that name this one: number, title, True where it was merged into this one (else it came after)."""
+def relatives(connection: Connection, number: int) -> list[tuple[int, str, bool, bool]]:
+    """Incidents that name this one: number, title, True where it was merged into this one (else it came after), and
+    whether it is sealed."""
     query = (
-        select(incidents.c.id, incidents.c.title, incidents.c.merged_into == number)
+        select(incidents.c.id, incidents.c.title, incidents.c.merged_into == number, incidents.c.sealed_at.is_not(None))
         .where(or_(incidents.c.merged_into == number, incidents.c.previous == number))
         .order_by(incidents.c.id)
     )
-    return [(row[0], row[1], bool(row[2])) for row in connection.execute(query)]
+    return [(row[0], row[1], bool(row[2]), bool(row[3])) for row in connection.execute(query)]
 
 
 def all_numbers(connection: Connection) -> list[int]:

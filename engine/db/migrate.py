@@ -17,6 +17,9 @@ from engine.db.database import nullpool_async, sync_engine
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x746F6373696E  # "tocsin": the advisory lock under which PostgreSQL is migrated
 
+OTHERS_MIGRATE_SECONDS = 120
+"""On SQLite: another process that starts at the same time may be at it, and a migration takes longer than a write."""
+
 
 def upgrade(url: str) -> None:
     """Runs what is missing. Not to be called from a running event loop; use a thread there."""
@@ -26,6 +29,7 @@ def upgrade(url: str) -> None:
         return
     db_engine = sync_engine(parsed)
     with db_engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={OTHERS_MIGRATE_SECONDS * 1000}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         _run(connection)
         connection.exec_driver_sql("COMMIT")

@@ -88,6 +88,7 @@ def read_incident(row: Row[Any]) -> Incident:
     values["level_caps"] = {int(level): datetime.fromisoformat(due) for level, due in values["level_caps"].items()}
     values["duties"] = values["duties"] or {}
     values["declined"] = tuple(values["declined"] or ())
+    values["invited"] = tuple(values["invited"] or ())
     values["priority"], values["state"] = Priority(values["priority"]), State(values["state"])
     return Incident(**values)
 

@@ -74,6 +74,8 @@ class IncidentRow(SQLModel, table=True):
     lease_until: datetime | None = when(nullable=True)
     lease_asked_at: datetime | None = when(nullable=True)
     declined: Any = json(nullable=True)
+    sealed_at: datetime | None = when(nullable=True)
+    invited: Any = json(nullable=True)
     room_at: datetime | None = when(nullable=True)
     status: str | None
     status_at: datetime | None = when(nullable=True)

@@ -125,7 +125,8 @@ def on_behalf(actor: Actor, config: Config, contact: str) -> Actor:
     if known is None:
         raise NotFound("contact_unknown", f"{contact!r} is not in contacts.")
     role = known.role if actor.role.covers(known.role) else actor.role
-    return Actor(kind=ActorKind.PERSON, id=contact, name=known.name, role=role, via=f"{actor.kind}:{actor.id}")
+    via = f"{actor.kind}:{actor.id}"
+    return Actor(kind=ActorKind.PERSON, id=contact, name=known.name, role=role, via=via, through=actor.role)
 
 
 def ensure_secret(connection: Connection) -> str:

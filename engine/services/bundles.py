@@ -13,7 +13,7 @@ from engine.core.model import Incident, incident_ref
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Mention
 from engine.services.context import Context
-from engine.services.envelopes import lateness
+from engine.services.envelopes import as_told, lateness
 
 
 def bundled(
@@ -38,4 +38,5 @@ def bundled(
 def _mention(claimed: Claimed, incident: Incident, now: datetime) -> Mention:
     name = f"{incident_ref(claimed.incident)}/{claimed.delivery.id}"
     late = lateness(claimed, now)
-    return Mention(id=name, incident=incident, message=claimed.delivery.message, late_by=late)
+    shown, told = as_told(claimed, incident)
+    return Mention(id=name, incident=shown, message=told, late_by=late)

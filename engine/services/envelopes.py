@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from engine.core.model import (
     AlertStatus,
     Delivery,
     Incident,
+    Message,
     MessageKind,
     MessageState,
     PlaybookStep,
@@ -27,6 +28,7 @@ from engine.core.model import (
     TimerState,
 )
 from engine.core.policy import Config
+from engine.core.sealing import insiders, is_private_room, veil
 from engine.db import incidents, outbox, timers
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt, Rung, Tried
@@ -34,6 +36,7 @@ from engine.services.cases import playbook_steps
 from engine.services.context import Context
 
 ALERTS_SHOWN = 5
+KEPT = "it is sealed; those who work on it were told"
 
 KnownTimers = Mapping[str, tuple[Timer, TimerState]]
 
@@ -72,7 +75,8 @@ def envelopes(
             timers=known[incident.id],
             steps=steps.get(incident.id, ()),
         )
-        result.append((claimed, _envelope(config, claimed, incident, around, now)))
+        make = _veiled if is_veiled(claimed, incident) else _envelope
+        result.append((claimed, make(config, claimed, incident, around, now)))
     return result
 
 
@@ -105,12 +109,41 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
         alert_count=len(around.alerts),
         steps=around.steps,
         under=_card(claimed, around.deliveries),
-        room=_room(around.deliveries),
+        room=_room(incident, around.deliveries),
         room_possible=config.room is not None and incident.room_at is None,
         invited=_invited(config, claimed, incident, around.deliveries),
         next_step=next_step(config, incident, around.timers, _zone(config, claimed)),
         receipt=_receipt(claimed),
     )
+
+
+def _veiled(config: Config, claimed: Claimed, incident: Incident, around: Around, now: datetime) -> Envelope:
+    """Of a sealed incident, for a place that anybody may read."""
+    shown, told = as_told(claimed, incident)
+    return Envelope(
+        id=f"{incident.ref}/{claimed.delivery.id}",
+        message=told,
+        incident=shown,
+        headline=standing(shown, shown.state.value),
+        now=now,
+        zone=_zone(config, claimed),
+        repeated=claimed.maybe_sent and not claimed.update,
+        under=_card(claimed, around.deliveries),
+        receipt=_receipt(claimed),
+        veiled=True,
+    )
+
+
+def is_veiled(claimed: Claimed, incident: Incident) -> bool:
+    """A private war room is no such place; one from before the incident was sealed is."""
+    message = claimed.delivery.message
+    return incident.sealed_at is not None and message.contact is None and not is_private_room(message, incident)
+
+
+def as_told(claimed: Claimed, incident: Incident) -> tuple[Incident, Message]:
+    """What of it this message may tell."""
+    message = claimed.delivery.message
+    return (veil(incident), replace(message, reason=KEPT)) if is_veiled(claimed, incident) else (incident, message)
 
 
 def _card(claimed: Claimed, deliveries: Sequence[Delivery]) -> Receipt | None:
@@ -122,18 +155,21 @@ def _card(claimed: Claimed, deliveries: Sequence[Delivery]) -> Receipt | None:
     return next((_proof(one) for one in cards if one.receipt), None)
 
 
-def _room(deliveries: Sequence[Delivery]) -> str:
-    rooms = (one.receipt.get("channel", "") for one in deliveries if one.message.kind is MessageKind.ROOM)
-    return next((room for room in rooms if room), "")
+def _room(incident: Incident, deliveries: Sequence[Delivery]) -> str:
+    """One from before the incident was sealed is none any more."""
+    rooms = (one for one in deliveries if one.message.kind is MessageKind.ROOM)
+    own = (one for one in rooms if incident.sealed_at is None or is_private_room(one.message, incident))
+    return next((place for one in own if (place := one.receipt.get("channel", ""))), "")
 
 
 def _invited(config: Config, claimed: Claimed, incident: Incident, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
-    """Into a room: who was paged, who has it, who commands; each once."""
+    """Into a room: who was paged, who has it, who commands; into a sealed one whoever is let in. Each once."""
     channel = claimed.delivery.message.channel
     if claimed.delivery.message.kind is not MessageKind.ROOM:
         return ()
     paged = (one.message.contact for one in deliveries if one.message.kind is MessageKind.PAGE)
-    known = (config.contacts.get(name or "") for name in (incident.commander, incident.lease_owner, *paged))
+    part = sorted(insiders(incident)) if incident.sealed_at else (incident.commander, incident.lease_owner, *paged)
+    known = (config.contacts.get(name or "") for name in part)
     return tuple(dict.fromkeys(one.reach[channel] for one in known if one and channel in one.reach))
 
 

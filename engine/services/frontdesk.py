@@ -14,6 +14,7 @@ from engine.core.errors import NotFound, Overloaded, Refusal
 from engine.core.intake import AlertAction
 from engine.core.model import Actor, ActorKind
 from engine.core.policy import Config
+from engine.core.sealing import admits, veil
 from engine.db import incidents
 from engine.ports import Answer, Board, Declaration, Watch
 from engine.services import configs
@@ -84,7 +85,7 @@ class FrontDesk:
                 me=actor.id,
                 zone=config.contacts[actor.id].timezone,
                 now=now,
-                incidents=tuple(found[:LISTED]),
+                incidents=tuple(one if admits(one, actor) else veil(one) for one in found[:LISTED]),
                 more=len(found) > LISTED,
                 watches=_watches(config),
                 services={name: service.title for name, service in config.services.items()},
@@ -94,8 +95,7 @@ class FrontDesk:
         return await self._context.database.read(work)
 
     async def summary(self, person: tuple[str, str], incident: str) -> str:
-        await self._who(person)
-        return " ".join((await report(self._context, incident)).summary)
+        return " ".join((await report(self._context, incident, await self._who(person))).summary)
 
     async def contact(self, person: tuple[str, str]) -> str:
         return (await self._who(person)).id

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.core.errors import DeliveryError
 from engine.core.model import ENGINE, Event, Incident, Message, MessageKind, Priority, Until
+from engine.core.sealing import is_private_room
 from engine.core.timeline import Kind
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt
@@ -64,6 +65,8 @@ def why_unwanted(claimed: Claimed, incident: Incident) -> str:
     """Empty while the message is wanted. What wakes people ends with the incident, and a room is no longer
     needed then; cards and notices go on."""
     message = claimed.delivery.message
+    if is_kept_back(claimed, incident):
+        return "the incident is sealed"
     ends = message.kind in TIMED or message.kind is MessageKind.ROOM
     if claimed.update or not ends:
         return ""
@@ -74,6 +77,18 @@ def why_unwanted(claimed: Claimed, incident: Incident) -> str:
     if message.kind is MessageKind.PAGE and message.contact in incident.declined:
         return "they passed it on"
     return ""
+
+
+BROADCAST = (MessageKind.CARD, MessageKind.LINE, MessageKind.REPORT, MessageKind.ROOM)
+
+
+def is_kept_back(claimed: Claimed, incident: Incident) -> bool:
+    """What a team channel has not got yet when the incident is sealed it gets no more, nor a war room that all may
+    enter. What is there already is veiled."""
+    if incident.sealed_at is None or claimed.update:
+        return False
+    message = claimed.delivery.message
+    return message.kind in BROADCAST and not is_private_room(message, incident)
 
 
 def event_of(kind: Kind, claimed: Claimed, reason: str, **facts: object) -> Event:

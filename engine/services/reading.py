@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from engine.core.errors import NotFound
 from engine.core.model import (
     ActionItem,
+    Actor,
     Delivery,
     Incident,
     PlaybookStep,
@@ -20,6 +21,7 @@ from engine.core.model import (
     incident_id,
     incident_ref,
 )
+from engine.core.sealing import admits, check_admitted, veil
 from engine.core.timeline import format_time
 from engine.db import incidents, outbox, records, timers
 from engine.ports import Rung
@@ -51,14 +53,23 @@ class Page:
     next: int | None
 
 
-async def incident(context: Context, ref: str) -> IncidentView:
-    """Raises NotFound."""
+def find(connection: Connection, context: Context, number: int, reader: Actor) -> Incident:
+    """Raises NotFound, or Forbidden where it is sealed and the reader was not invited."""
+    found = incidents.load(connection, [number]).get(number)
+    if found is None:
+        raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+    if not admits(found, reader):
+        names = people(context.revisions.get(connection, found.revision).config)
+        check_admitted(found, reader, lambda contact: names.get(contact, contact))
+    return found
+
+
+async def incident(context: Context, ref: str, reader: Actor) -> IncidentView:
+    """Raises NotFound, Forbidden."""
     number, now = incident_id(ref), context.clock.now()
 
     def work(connection: Connection) -> IncidentView:
-        found = incidents.load(connection, [number]).get(number)
-        if found is None:
-            raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+        found = find(connection, context, number, reader)
         known = timers.of(connection, [number])[number]
         deliveries = outbox.of(connection, [number])[number]
         config = context.revisions.get(connection, found.revision).config
@@ -78,6 +89,7 @@ async def incident(context: Context, ref: str) -> IncidentView:
 
 async def listing(
     context: Context,
+    reader: Actor,
     *,
     state: str | None = None,
     priority: str | None = None,
@@ -86,7 +98,8 @@ async def listing(
     before: int | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """Newest first. `next` is what to give as `before` for the next page."""
+    """Newest first. `next` is what to give as `before` for the next page. What is sealed for the reader is veiled, and
+    left out where the service is asked for, which would tell it."""
     size = max(1, min(limit, LARGEST_PAGE))
 
     def work(connection: Connection) -> list[Incident]:
@@ -101,19 +114,20 @@ async def listing(
         )
 
     found = await context.database.read(work)
-    items = tuple(found[:size])
-    return Page(items=items, next=items[-1].id if len(found) > size else None)
+    items = tuple(
+        one if admits(one, reader) else veil(one) for one in found[:size] if not service or admits(one, reader)
+    )
+    return Page(items=items, next=found[size - 1].id if len(found) > size else None)
 
 
 async def timeline(
-    context: Context, ref: str, *, after: int = 0, limit: int | None = None
+    context: Context, ref: str, reader: Actor, *, after: int = 0, limit: int | None = None
 ) -> tuple[RecordedEvent, ...]:
-    """The lines behind line `after`, in order. Raises NotFound."""
+    """The lines behind line `after`, in order. Raises NotFound, Forbidden."""
     number = incident_id(ref)
 
     def work(connection: Connection) -> tuple[RecordedEvent, ...]:
-        if number not in incidents.load(connection, [number]):
-            raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+        find(connection, context, number, reader)
         return incidents.timeline(connection, number, after=after, limit=limit)
 
     return await context.database.read(work)

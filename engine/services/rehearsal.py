@@ -14,6 +14,7 @@ from engine.clock import VirtualClock
 from engine.core.commands import Acknowledge, Command, Resolve
 from engine.core.errors import NotFound
 from engine.core.model import (
+    ENGINE,
     Actor,
     ActorKind,
     Alert,
@@ -139,8 +140,8 @@ async def rehearse(config: Config, playbooks: Mapping[str, Playbook], scenario: 
     async with _context(config, playbooks, scenario, clock, sent) as context:
         stage = Stage(context, clock, scenario)
         ref = await stage.play()
-        view = await reading.incident(context, ref)
-        events = await reading.timeline(context, ref)
+        view = await reading.incident(context, ref, ENGINE)
+        events = await reading.timeline(context, ref, ENGINE)
     return Rehearsed(
         incident=view.incident,
         lines=_lines(scenario.at, sent, events),
@@ -234,10 +235,10 @@ class Stage:
             await self._sender.drain()
 
     async def _incident(self) -> Incident:
-        return (await reading.incident(self._context, self._ref)).incident
+        return (await reading.incident(self._context, self._ref, ENGINE)).incident
 
     async def _person(self) -> Actor:
-        view = await reading.incident(self._context, self._ref)
+        view = await reading.incident(self._context, self._ref, ENGINE)
         config = await configs.in_force(self._context)
         paged = [one.message.contact for one in view.deliveries if one.message.kind is MessageKind.PAGE]
         name = view.incident.acknowledged_by or self._scenario.acknowledge_by or next(filter(None, paged), None)

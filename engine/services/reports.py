@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.core.errors import NotFound
-from engine.core.model import Incident, RecordedEvent, TimerKind, TimerState, incident_id, incident_ref
+from engine.core.model import Actor, Incident, RecordedEvent, TimerKind, TimerState, incident_id, incident_ref
+from engine.core.sealing import VEILED
 from engine.core.timeline import Break, verify
 from engine.db import incidents, outbox, records, timers
 from engine.report.build import build
@@ -17,20 +18,19 @@ from engine.services.cases import playbook_steps
 from engine.services.context import Context
 from engine.services.envelopes import people
 from engine.services.playbooks import read_document
+from engine.services.reading import find
 
 FROZEN_ZONE = "UTC"
 """A frozen report is kept in this zone; for a reader elsewhere it is made anew from the record as it stood."""
 
 
-async def report(context: Context, ref: str, zone: str = "UTC") -> Report:
-    """The frozen report of a closed incident, else a draft of how things stand."""
+async def report(context: Context, ref: str, reader: Actor, zone: str = "UTC") -> Report:
+    """The frozen report of a closed incident, else a draft of how things stand. Raises NotFound, Forbidden."""
     number, now = incident_id(ref), context.clock.now()
 
     def work(connection: Connection) -> Report:
         frozen = records.frozen_report(connection, number)
-        incident = incidents.load(connection, [number]).get(number)
-        if incident is None:
-            raise NotFound("incident_unknown", f"There is no {incident_ref(number)}.")
+        incident = find(connection, context, number, reader)
         if frozen is None or incident.closed_at is None:
             return build(facts(connection, context, incident, now, zone))
         if zone == FROZEN_ZONE:
@@ -85,12 +85,14 @@ def _related(connection: Connection, incident: Incident) -> tuple[Related, ...]:
     named = {Relation.PREVIOUS: incident.previous, Relation.MERGED_INTO: incident.merged_into}
     found = incidents.load(connection, [number for number in named.values() if number])
     own = [
-        Related(relation=relation, id=number, title=found[number].title) for relation, number in named.items() if number
+        Related(relation=relation, id=number, title=VEILED if found[number].sealed_at else found[number].title)
+        for relation, number in named.items()
+        if number
     ]
     others = incidents.relatives(connection, incident.id)
     own += [
-        Related(relation=Relation.ABSORBED if merged else Relation.NEXT, id=number, title=title)
-        for number, title, merged in others
+        Related(relation=Relation.ABSORBED if merged else Relation.NEXT, id=number, title=VEILED if sealed else title)
+        for number, title, merged, sealed in others
     ]
     return tuple(own)
 

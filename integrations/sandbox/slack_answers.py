@@ -50,7 +50,7 @@ def show_channel(channel: Channel) -> Json:
         "name_normalized": channel.name,
         "is_channel": True,
         "is_im": False,
-        "is_private": False,
+        "is_private": channel.private,
         "is_archived": channel.archived,
         "is_member": channel.member,
         "topic": {"value": channel.topic},

@@ -126,8 +126,14 @@ def replies(workspace: Workspace, arguments: Arguments) -> Json:
 
 
 def list_conversations(workspace: Workspace, arguments: Arguments) -> Json:
-    hidden = arguments.flag("exclude_archived")
-    rooms = [one for one in workspace.channels.values() if one.user is None and not (hidden and one.archived)]
+    hidden, kinds = arguments.flag("exclude_archived"), arguments.text("types") or "public_channel"
+    rooms = [
+        one
+        for one in workspace.channels.values()
+        if one.user is None
+        and not (hidden and one.archived)
+        and ("private_channel" if one.private else "public_channel") in kinds.split(",")
+    ]
     return answered(channels=[show_channel(one) for one in rooms], response_metadata={"next_cursor": ""})
 
 
@@ -247,7 +253,7 @@ def create_conversation(workspace: Workspace, arguments: Arguments) -> Json:
         return refused("invalid_name_specials" if name else "invalid_name_required")
     if any(one.name == name and one.user is None for one in workspace.channels.values()):
         return refused("name_taken")
-    return answered(channel=show_channel(workspace.make_channel(name)))
+    return answered(channel=show_channel(workspace.make_channel(name, private=arguments.flag("is_private"))))
 
 
 def _room(workspace: Workspace, arguments: Arguments) -> Channel | Refusal:

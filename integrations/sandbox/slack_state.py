@@ -79,8 +79,8 @@ class Workspace:
         self.changed.beat()
         return self.channels[channel.id]
 
-    def make_channel(self, name: str) -> Channel:
-        return self.change_channel(Channel(id=f"C{next(self._ids):09X}", name=name))
+    def make_channel(self, name: str, *, private: bool = False) -> Channel:
+        return self.change_channel(Channel(id=f"C{next(self._ids):09X}", name=name, private=private))
 
     def post(
         self, channel: Channel, content: Content, *, thread_ts: str | None = None, author: str | None = None

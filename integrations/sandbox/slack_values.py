@@ -23,6 +23,7 @@ class Channel:
     name: str
     user: str | None = None
     archived: bool = False
+    private: bool = False
     member: bool = True
     topic: str = ""
     people: frozenset[str] = frozenset()

@@ -48,6 +48,7 @@ MEANINGS = {
     Priority.P2: "medium: standard response",
     Priority.P3: "low: routine response",
 }
+VEILED = "This incident is sealed. Those who work on it were told; one of them can invite you."
 OUTCOMES = {"sent": ("✓", "sent"), "failed": ("✗", "failed"), "waiting": ("…", "on its way")}
 EMPTY: tuple[object, ...] = (None, "", [], ())
 
@@ -101,6 +102,9 @@ def _layout(envelope: Envelope) -> Iterator[Block | None]:
         yield ContextBlock(elements=[_markdown(stack(_footnotes(envelope), FOOT))])
         several = bundle_buttons(envelope)
         yield ActionsBlock(elements=several) if several else None
+        return
+    if envelope.veiled:
+        yield _section([VEILED], STANDING)
         return
     yield _section(standing(envelope), STANDING)
     yield _section(_what(envelope), WHAT)

@@ -66,20 +66,20 @@ async def _newest(client: AsyncWebClient, channel: str) -> AsyncIterator[Mapping
             return
 
 
-async def conversation(client: AsyncWebClient, address: str) -> str | None:
-    """The id behind an address; None for a name that no conversation has."""
+async def conversation(client: AsyncWebClient, address: str, *, private: bool = False) -> str | None:
+    """The id behind an address; None for a name that no public (or no private) conversation has."""
     if address.startswith(PERSON_IDS):
         opened = await client.conversations_open(users=address)
         return (opened.get("channel") or {}).get("id")
     if address.startswith(CONVERSATION_IDS) and address.isalnum() and address.isupper():
         return address
-    return await _named(client, address.removeprefix("#"))
+    return await _named(client, address.removeprefix("#"), "private_channel" if private else "public_channel")
 
 
-async def _named(client: AsyncWebClient, name: str) -> str | None:
+async def _named(client: AsyncWebClient, name: str, types: str) -> str | None:
     cursor: str | None = None
     for _ in range(ROOM_PAGES):
-        answer = await client.conversations_list(limit=ROOMS, exclude_archived=True, cursor=cursor)
+        answer = await client.conversations_list(limit=ROOMS, exclude_archived=True, types=types, cursor=cursor)
         found = next((one["id"] for one in answer.get("channels") or [] if one.get("name") == name), None)
         cursor = (answer.get("response_metadata") or {}).get("next_cursor")
         if found or not cursor:

@@ -73,6 +73,21 @@ SCOPES = (
         methods=(*("conversations.create", "conversations.setTopic", "conversations.invite", "conversations.archive"),),
     ),
     Scope(
+        name="groups:write",
+        why="makes a sealed incident's private war room, invites people into it, archives it afterwards",
+        methods=(*("conversations.create", "conversations.setTopic", "conversations.invite", "conversations.archive"),),
+    ),
+    Scope(
+        name="groups:read",
+        why="finds a private war room again, and knows it when somebody marks a message there",
+        methods=("conversations.list", "conversations.info"),
+    ),
+    Scope(
+        name="groups:history",
+        why="reads what somebody has marked in a private war room",
+        methods=("conversations.history", "conversations.replies"),
+    ),
+    Scope(
         name="files:write",
         why="posts the report when the review begins; without it only its summary",
         methods=("files.getUploadURLExternal", "files.completeUploadExternal"),

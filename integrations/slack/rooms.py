@@ -48,12 +48,13 @@ QUOTED = 8_000
 async def ensure_room(client: AsyncWebClient, envelope: Envelope) -> str:
     """The channel's id; one of this name that is there already is taken. What is nice to have, the topic, the
     invitations and the bookmarks, may fail. Raises SlackApiError."""
-    name = envelope.message.address
+    name, private = envelope.message.address, envelope.incident.sealed_at is not None
     try:
-        made = await client.conversations_create(name=name)
+        made = await client.conversations_create(name=name, is_private=private)
         channel = str((made.get("channel") or {})["id"])
     except SlackApiError as error:
-        found = await conversation(client, f"#{name}") if read_refusal(error).code == "name_taken" else None
+        taken = read_refusal(error).code == "name_taken"
+        found = await conversation(client, f"#{name}", private=private) if taken else None
         if found is None:
             raise
         channel = found
@@ -71,9 +72,9 @@ async def pin_card(client: AsyncWebClient, channel: str, ts: str) -> None:
 
 
 async def attend_room(client: AsyncWebClient, envelope: Envelope, channel: str) -> None:
-    """Who has been paged meanwhile comes in. Once the incident is over nothing is to be said there any more; all of it
-    can still be read."""
-    if envelope.incident.state in OVER:
+    """Who has been paged meanwhile comes in. Once the incident is over, or goes on in a private room, nothing is to be
+    said there any more; all of it can still be read."""
+    if envelope.veiled or envelope.incident.state in OVER:
         await _perhaps("archive", lambda: client.conversations_archive(channel=channel))
     else:
         await _invite(client, envelope, channel)

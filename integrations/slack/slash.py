@@ -19,11 +19,14 @@ from engine.core.commands import (
     Decline,
     Escalate,
     Hold,
+    Invite,
     Note,
     OpenRoom,
     Reprioritize,
     Resolve,
+    Seal,
     Snooze,
+    Unseal,
     Update,
 )
 from engine.core.errors import TocsinError
@@ -85,6 +88,11 @@ def _assign(words: str) -> Command:
     return Assign(to=to, reason=rest or None)
 
 
+def _invite(words: str) -> Command:
+    who, reason = _first(words)
+    return Invite(who=who, reason=reason or None)
+
+
 VERBS: Mapping[str, Verb] = {
     "ack": Verb(usage="ack INC-42", does="I have it", make=lambda _: Acknowledge()),
     "pass": Verb(
@@ -109,6 +117,13 @@ VERBS: Mapping[str, Verb] = {
         make=lambda words: Snooze.model_validate({"for": words}),
     ),
     "room": Verb(usage="room INC-42", does="a channel of its own", make=lambda _: OpenRoom()),
+    "seal": Verb(
+        usage="seal INC-42 why", does="only those who work on it can see it", make=lambda words: Seal(reason=words)
+    ),
+    "unseal": Verb(
+        usage="unseal INC-42 why", does="everybody can see it again", make=lambda words: Unseal(reason=words)
+    ),
+    "invite": Verb(usage="invite INC-42 @somebody [why]", does="let them into a sealed incident", make=_invite),
     "note": Verb(usage="note INC-42 text", does="a line for the record", make=lambda words: Note(text=words)),
     "resolve": Verb(
         usage="resolve INC-42 how it was checked",
@@ -171,7 +186,7 @@ class SlashCommands:
     async def _act(self, typed: Typed, verb: str, words: str) -> Answer:
         ref, rest = _first(words)
         mention = MENTION.search(rest)
-        if verb == "assign" and mention:
+        if verb in ("assign", "invite") and mention:
             rest = rest.replace(mention[0], await self._desk.contact(("slack", mention[1])), 1)
         try:
             command = VERBS[verb].make(_bare(rest))

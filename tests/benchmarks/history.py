@@ -20,6 +20,7 @@ import asyncpg
 from sqlalchemy import Connection
 
 from engine.clock import VirtualClock
+from engine.core.model import ENGINE
 from engine.db.database import connect
 from engine.db.migrate import upgrade
 from engine.services import reading
@@ -119,8 +120,8 @@ async def _round(engine: Engine, clock: VirtualClock, number: int, taken: Times)
     taken["intake"].append(await _timed(lambda: engine.accept(*alerts)))
     clock.advance(timedelta(minutes=5))
     taken["tick"].append(await _timed(engine.ticker.tick))
-    taken["list"].append(await _timed(lambda: reading.listing(engine.context)))
-    taken["list of open ones"].append(await _timed(lambda: reading.listing(engine.context, open_only=True)))
+    taken["list"].append(await _timed(lambda: reading.listing(engine.context, ENGINE)))
+    taken["list of open ones"].append(await _timed(lambda: reading.listing(engine.context, ENGINE, open_only=True)))
 
 
 async def _timed(work: Callable[[], Awaitable[object]]) -> float:

@@ -19,6 +19,9 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "escalate": ["--level", "2", "--reason", "help"],
     "room": [],
     "snooze": ["--for", "30m"],
+    "seal": ["--reason", "it names a customer"],
+    "unseal": ["--reason", "it was nothing"],
+    "invite": ["--who", "cto", "--reason", "you know them"],
     "update": ["half of it works again"],
     "hold": ["--for", "30m", "--reason", "the fix is out"],
     "note": ["called the provider", "--happened-at", "2026-11-20 14:00", "--zone", "Europe/Berlin"],
@@ -30,7 +33,13 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "document": ["--impact", "i", "--lessons", "l", "--action", "Look again"],
     "tick": ["confirm-severity", "--note", "confirmed"],
 }
-BEFORE: dict[str, list[str]] = {"advance": ["ack"], "close": ["ack", "resolve"], "reopen": ["ack", "resolve"]}
+BEFORE: dict[str, list[str]] = {
+    "advance": ["ack"],
+    "close": ["ack", "resolve"],
+    "reopen": ["ack", "resolve"],
+    "unseal": ["seal"],
+    "invite": ["seal"],
+}
 
 
 def given(command: str, now: str, other: str) -> list[str]:

@@ -32,6 +32,9 @@ assign       stays             stays        stays        stays        !already_r
 hold         stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 escalate     stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 open_room    stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
+seal         stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
+unseal       stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
+invite       stays             stays        stays        stays        stays             stays           stays              stays
 update       stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
 snooze       stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 note         stays             stays        stays        stays        stays             stays           stays              stays
@@ -49,6 +52,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "assign": {"to": "ops-senior"},
     "hold": {"for": "30m", "reason": "the vendor is on it"},
     "snooze": {"for": "30m"},
+    "seal": {"reason": "it names a customer"},
+    "unseal": {"reason": "it was nothing"},
+    "invite": {"who": "cto"},
     "update": {"text": "half of it works again"},
     "note": {"text": "the graph is flat"},
     "document": {"cause": "a bad deployment"},

@@ -20,12 +20,15 @@ from engine.core.commands import (
     Document,
     Escalate,
     Hold,
+    Invite,
     Note,
     OpenRoom,
     Reopen,
     Reprioritize,
     Resolve,
+    Seal,
     Tick,
+    Unseal,
 )
 from engine.core.model import Actor, Alert, Priority
 from tests.services.engines import Fate, alert, person
@@ -61,6 +64,9 @@ commands: st.SearchStrategy[Command] = weighted(
     (2, st.builds(Advance, impact=reasons, priority_confirmed=st.booleans(), cause=reasons)),
     (2, st.builds(Decline, reason=reasons)),
     (1, st.just(OpenRoom())),
+    (1, st.builds(Seal, reason=reasons)),
+    (1, st.builds(Unseal, reason=reasons)),
+    (1, st.builds(Invite, who=st.sampled_from(["cto", "legal-compliance"]))),
     (2, st.builds(Hold, span=spans, reason=reasons)),
     (1, st.builds(Close, cause=reasons, lessons=reasons)),
     (1, st.builds(Cancel, code=st.sampled_from(["false_alarm", "test", "duplicate"]), reason=reasons)),

@@ -11,6 +11,7 @@ import pytest
 
 from engine.clock import VirtualClock
 from engine.core.errors import Overloaded
+from engine.core.model import ENGINE
 from engine.db.database import Database, T, Work, connect
 from engine.services import reading
 from engine.services.intake import Outcome
@@ -96,7 +97,7 @@ async def test_an_alert_that_joins_and_clears_in_one_body_is_on_record_as_cleare
     [opened] = await engine.accept(alert(host="web-1"))
     outcomes = await engine.accept(alert(host="web-2"), alert(host="web-2"), alert(host="web-2", firing=False))
     assert [outcome.action.value for outcome in outcomes] == ["joined", "repeated", "resolved"]
-    found = (await reading.incident(engine.context, opened.incident or "")).alerts
+    found = (await reading.incident(engine.context, opened.incident or "", ENGINE)).alerts
     assert [(one.alert.fingerprint, one.alert.status.value, one.count) for one in found] == [
         ("CheckoutDown/web-1", "firing", 1),
         ("CheckoutDown/web-2", "resolved", 3),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from engine.clock import VirtualClock
 from engine.core.commands import Acknowledge, Command, Note, Resolve
 from engine.core.errors import Refusal
-from engine.core.model import Actor, State
+from engine.core.model import ENGINE, Actor, State
 from engine.core.timeline import Kind
 from engine.db.database import connect
 from engine.ports import Envelope
@@ -346,5 +346,5 @@ async def test_50_webhooks_for_the_same_problem_at_once_open_one_incident(pair: 
 
 
 async def alerts_of(pair: Pair, ref: str) -> list[str]:
-    view = await reading.incident(pair.first.context, ref)
+    view = await reading.incident(pair.first.context, ref, ENGINE)
     return [one.alert.fingerprint for one in view.alerts]

@@ -16,11 +16,14 @@ from engine.core.commands import (
     Decline,
     Escalate,
     Hold,
+    Invite,
     Note,
     OpenRoom,
     Reprioritize,
     Resolve,
+    Seal,
     Snooze,
+    Unseal,
     Update,
 )
 from engine.core.model import Duty, PlaybookStep, Priority, State
@@ -206,6 +209,10 @@ COMMANDS: dict[str, Command] = {
     "assign INC-42 ben communications you know them": Assign(
         to="ben", duty=Duty.COMMUNICATIONS, reason="you know them"
     ),
+    "seal INC-42 it names a customer": Seal(reason="it names a customer"),
+    "unseal INC-42 it was nothing": Unseal(reason="it was nothing"),
+    f"invite INC-42 <@{BEN.id}|ben> you know them": Invite(who="ben", reason="you know them"),
+    "invite INC-42 ben": Invite(who="ben"),
     "note INC-42 called the provider": Note(text="called the provider"),
     "note INC-42 load &lt; 1 &amp; \x07falling": Note(text="load < 1 & \ufffdfalling"),
     "resolve INC-42 orders go through": Resolve(validation="orders go through"),
