@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from engine.core.commands import Command
-from engine.core.model import Alert, Incident, Message, PlaybookStep, Priority
+from engine.core.model import Alert, Incident, Message, OwnAction, PlaybookStep, Priority
 
 
 class Clock(Protocol):
@@ -235,14 +235,16 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Board:
-    """What one person, `me`, sees of the whole: the open incidents, newest first (`more`: there are others), and who is
-    paged on which level. `services` and `people` hold the names behind the ids."""
+    """What one person, `me`, sees of the whole: the open incidents, newest first (`more`: there are others), what was
+    agreed in reviews and is overdue with that person, and who is paged on which level. `services` and `people` hold the
+    names behind the ids."""
 
     me: str
     zone: str
     now: datetime
     incidents: tuple[Incident, ...]
     more: bool
+    overdue: tuple[OwnAction, ...]
     watches: tuple[Watch, ...]
     services: Mapping[str, str]
     people: Mapping[str, str]

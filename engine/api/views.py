@@ -131,6 +131,8 @@ class ActionView(View):
     what: str
     owner: str | None
     due_on: str | None
+    done_at: datetime | None
+    done_by: str | None
 
 
 class IncidentSummary(View):
@@ -277,7 +279,9 @@ def _mentioned(view: IncidentView) -> dict[str, str]:
     incident = view.incident
     named = {incident.commander, incident.acknowledged_by, incident.hold_by}
     named |= {delivery.message.contact for delivery in view.deliveries}
-    named |= {step.done_by for step in view.steps} | {action.owner for action in view.actions}
+    named |= {step.done_by for step in view.steps} | {
+        who for action in view.actions for who in (action.owner, action.done_by)
+    }
     return {identity: name for identity, name in view.people.items() if identity in named}
 
 

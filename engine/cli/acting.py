@@ -25,6 +25,7 @@ from engine.core.commands import (
     Decline,
     Document,
     Escalate,
+    Finish,
     Hold,
     Invite,
     Merge,
@@ -207,6 +208,17 @@ def document(
     act(ref, build(Document, actions=read_actions(actions), **given), who, as_json)
 
 
+def finish(
+    ref: Ref,
+    action: Annotated[int, typer.Argument(min=1, help="Its number, as `tocsin incident show` lists it.")],
+    text: Annotated[str | None, typer.Option("--note", help="What came of it.")] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """An action that was agreed is done."""
+    act(ref, build(Finish, action=action, note=text), who, as_json)
+
+
 def close(
     ref: Ref,
     cause: Cause = None,
@@ -283,7 +295,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("ack")(acknowledge)
     for verb in (
         *(advance, resolve, reopen, escalate, decline, hold, room, update, snooze),
-        *(seal, unseal, invite, close, cancel, merge, assign, reprioritize, document, tick),
+        *(seal, unseal, invite, finish, close, cancel, merge, assign, reprioritize, document, tick),
     ):
         app.command(verb.__name__)(verb)
     app.command("note")(write_note)

@@ -98,8 +98,10 @@ def _steps(view: IncidentDetail, zone: ZoneInfo) -> Rows:
 
 
 def _actions(view: IncidentDetail, zone: ZoneInfo) -> Rows:
-    del zone  # dates have none
-    return [(action.what, _name(view, action.owner), action.due_on) for action in view.actions]
+    return [
+        (place, action.what, _name(view, action.owner), action.due_on, stamp(action.done_at, zone))
+        for place, action in enumerate(view.actions, start=1)
+    ]
 
 
 def _alerts(view: IncidentDetail, zone: ZoneInfo) -> Rows:
@@ -117,7 +119,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[IncidentDetail, ZoneInfo],
     ("Pending", ("Due", "What", "Level", "Why"), _pending),
     ("Told", ("When", "What", "Who", "Channel", "State", "Why"), _told),
     ("Playbook", ("Step", "What", "Done", "By", "Note"), _steps),
-    ("Actions", ("What", "Owner", "Due"), _actions),
+    ("Actions", ("No.", "What", "Owner", "Due", "Done"), _actions),
     ("Alerts", ("Status", "Title", "Summary", "Last seen", "Times"), _alerts),
     ("Links", ("Title", "Address"), _links),
 )

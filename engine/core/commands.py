@@ -93,6 +93,15 @@ class Document(Base):
     actions: tuple[ActionItemIn, ...] = ()
 
 
+class Finish(Base):
+    """An agreed action is done: the `action`-th of the incident, counted from 1. In any state, for most are done long
+    after the close."""
+
+    name: Literal["finish"] = "finish"
+    action: Annotated[int, Field(ge=1, le=10_000)]
+    note: Text | None = None
+
+
 class Close(Overridable):
     """The review is done. P0 and P1 need cause, lessons, and every action with owner and date."""
 
@@ -228,6 +237,7 @@ Command = Annotated[
     | Resolve
     | Reopen
     | Document
+    | Finish
     | Close
     | Cancel
     | Merge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.core.commands import (
     Decline,
     Document,
     Escalate,
+    Finish,
     Hold,
     Merge,
     Note,
@@ -92,6 +94,23 @@ def _document(draft: Draft, command: Document, actor: Actor, state: State) -> De
     _agree(draft, command, actor)
     renew(draft, actor)
     return draft.decision("Written down.")
+
+
+def _finish(draft: Draft, command: Finish, actor: Actor, state: State) -> Decision:
+    incident, agreed = draft.incident, draft.case.actions
+    if command.action > len(agreed):
+        known = f"actions 1 to {len(agreed)}" if agreed else "no actions"
+        raise NotFound("action_unknown", f"{incident.ref} has {known}.")
+    item = agreed[command.action - 1]
+    if item.done_at is not None:
+        who = draft.person(item.done_by)
+        return unchanged(
+            incident, "already_done", f"Action {command.action} of {incident.ref} is done already, by {who}."
+        )
+    draft.finished = replace(item, done_at=draft.now, done_by=actor.id)
+    reason = command.note or item.what
+    draft.record(Kind.ACTION_DONE, actor, reason, action=item.what, owner=item.owner, due_on=item.due_on)
+    return draft.decision(f"Action {command.action} of {incident.ref} is done.")
 
 
 def _resolve(draft: Draft, command: Resolve, actor: Actor, state: State) -> Decision:
@@ -329,6 +348,7 @@ EFFECTS: dict[str, Callable[[Draft, Any, Actor, State], Decision]] = {
     "resolve": _resolve,
     "reopen": _reopen,
     "document": _document,
+    "finish": _finish,
     "close": _close,
     "cancel": _cancel,
     "merge": _merge,

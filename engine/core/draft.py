@@ -65,6 +65,7 @@ class Decision:
     stop_reason: str = ""
     fired: Mapping[str, TimerState] = field(default_factory=dict)
     actions: tuple[ActionItem, ...] = ()
+    finished: ActionItem | None = None
     ticks: tuple[Tickmark, ...] = ()
     planned: tuple[Timer, ...] = ()
     code: str = "done"
@@ -85,6 +86,7 @@ class Draft:
         self.stopped: set[Until] = set()
         self.stop_reason = ""
         self.actions: list[ActionItem] = []
+        self.finished: ActionItem | None = None
         self.ticks: list[Tickmark] = []
         self.planned: tuple[Timer, ...] = ()
 
@@ -134,6 +136,7 @@ class Draft:
             stop_reason=self.stop_reason,
             fired=dict(self.fired),
             actions=tuple(self.actions),
+            finished=self.finished,
             ticks=tuple(self.ticks),
             planned=self.planned,
             code=code,

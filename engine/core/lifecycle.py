@@ -42,6 +42,7 @@ TRANSITIONS: tuple[tuple[str, list[str], str | None], ...] = (
     ("snooze", ACTIVE, None),
     ("note", [state.value for state in State], None),
     ("document", OPEN, None),
+    ("finish", [state.value for state in State], None),
     ("tick", OPEN, None),
 )
 

@@ -288,6 +288,17 @@ class ActionItem:
     what: str
     owner: str | None = None
     due_on: str | None = None
+    done_at: datetime | None = None
+    done_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnAction:
+    """An action that its owner has still to do: which of the incident's, from 1."""
+
+    incident: Incident
+    number: int
+    item: ActionItem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -61,6 +61,7 @@ class Kind(StrEnum):
     NOTE = "note"
     PLAYBOOK_ATTACHED = "playbook.attached"
     STEP_TICKED = "playbook.step"
+    ACTION_DONE = "action.done"
     REPORT_DRAFTED = "report.drafted"
     REPORT_FROZEN = "report.frozen"
     REVIEW_OVERDUE = "review.overdue"

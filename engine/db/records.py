@@ -88,8 +88,26 @@ def actions_of(connection: Connection, ids: Collection[int]) -> dict[int, tuple[
     """By incident. An action that was named again, as with its owner, counts as it was named last."""
     found: dict[int, dict[str, ActionItem]] = {number: {} for number in ids}
     for row in connection.execute(ACTIONS, {"ids": list(ids)}) if ids else ():
-        found[row.incident_id][row.what] = ActionItem(what=row.what, owner=row.owner, due_on=row.due_on)
+        found[row.incident_id][row.what] = _action(row)
     return {number: tuple(own.values()) for number, own in found.items()}
+
+
+def _action(row: Row[Any]) -> ActionItem:
+    return ActionItem(what=row.what, owner=row.owner, due_on=row.due_on, done_at=row.done_at, done_by=row.done_by)
+
+
+def finish_action(connection: Connection, incident: int, item: ActionItem) -> None:
+    own = (action_items.c.incident_id == incident, action_items.c.what == item.what)
+    connection.execute(update(action_items).where(*own).values(done_at=item.done_at, done_by=item.done_by))
+
+
+def with_overdue_actions(connection: Connection, owner: str, today: str, limit: int) -> list[int]:
+    """Incidents with an action of this owner that was to be done before `today` (as 2026-12-31) and is not, those that
+    have waited longest first."""
+    mine = (action_items.c.owner == owner, action_items.c.done_at.is_(None), action_items.c.due_on < today)
+    oldest = func.min(action_items.c.due_on)
+    query = select(action_items.c.incident_id).where(*mine).group_by(action_items.c.incident_id).order_by(oldest)
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def add_token(connection: Connection, *, name: str, role: str, contact: str | None, digest: str, now: datetime) -> None:

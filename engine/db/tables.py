@@ -257,7 +257,18 @@ class TickRow(SQLModel, table=True):
 
 
 class ActionItemRow(SQLModel, table=True):
+    """An agreed improvement; named again it has another row, and the newest counts."""
+
     __tablename__ = "action_item"
+    __table_args__ = (
+        Index(
+            "ix_action_item_open",
+            "owner",
+            "due_on",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     incident_id: int = Field(foreign_key="incident.id", index=True)
@@ -265,6 +276,8 @@ class ActionItemRow(SQLModel, table=True):
     owner: str | None
     due_on: str | None
     created_at: datetime = when()
+    done_at: datetime | None = when(nullable=True)
+    done_by: str | None
 
 
 class RevisionRow(SQLModel, table=True):

@@ -194,6 +194,7 @@ def _actions(facts: Facts, names: Names) -> tuple[model.Action, ...]:
             owner=names.person(action.owner) or None,
             due_on=action.due_on,
             complete=bool(action.owner and action.due_on),
+            done_at=action.done_at,
         )
         for action in facts.actions
     )

@@ -195,7 +195,9 @@ TELLING: dict[str, Callable[[Teller, RecordedEvent], str]] = {
     Kind.MERGED: lambda _, event: _labelled("into", text(event, "into")),
     Kind.ABSORBED: lambda _, event: text(event, "merged"),
     Kind.REPRIORITIZED: _reprioritized,
-    Kind.ASSIGNED: lambda teller, event: _joined(text(event, "duty"), _labelled("to", teller.who(event, "to"))),
+    Kind.ASSIGNED: lambda teller, event: _joined(
+        text(event, "duty") or "command", _labelled("to", teller.who(event, "to"))
+    ),
     Kind.OVERRIDDEN: lambda _, event: text(event, "sentence") or text(event, "code"),
     Kind.PLAYBOOK_ATTACHED: lambda _, event: text(event, "playbook"),
     Kind.STEP_TICKED: _step,

@@ -272,6 +272,7 @@ class Action(Part):
     owner: Text | None
     due_on: Text | None
     complete: bool
+    done_at: datetime | None = None
 
 
 class AlertLink(Part):

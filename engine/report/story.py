@@ -26,7 +26,8 @@ def _findings(report: Report) -> tuple[Block, ...]:
 
 def _lessons(report: Report) -> tuple[Block, ...]:
     lessons = report.review.lessons
-    columns = (Column(title="Action", share=5), Column(title="Owner", share=2), Column(title="Due", share=1.5))
+    shares = (("Action", 5.0), ("Owner", 2.0), ("Due", 1.5), ("Done", 1.5))
+    columns = tuple(Column(title=title, share=share) for title, share in shares)
     actions = Table(columns=columns, rows=tuple(_action(action) for action in report.actions))
     return (
         Prose(text=lessons) if lessons else nothing("No lessons are on record."),
@@ -39,4 +40,5 @@ def _action(action: Action) -> tuple[Cell, ...]:
         action.what,
         action.owner or cell("no owner", Tone.WARN),
         action.due_on or cell("no date", Tone.WARN),
+        f"{action.done_at:%Y-%m-%d}" if action.done_at else "",
     )

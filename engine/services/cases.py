@@ -156,6 +156,8 @@ class Ledger:
         for mark in decision.ticks:
             records.tick(connection, incident.id, mark)
         records.add_actions(connection, incident.id, decision.actions, now)
+        if decision.finished is not None:
+            records.finish_action(connection, incident.id, decision.finished)
         return incident
 
     def flush(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
@@ -12,10 +14,10 @@ from sqlalchemy import Connection
 from engine.core.commands import Command
 from engine.core.errors import NotFound, Overloaded, Refusal
 from engine.core.intake import AlertAction
-from engine.core.model import Actor, ActorKind
+from engine.core.model import Actor, ActorKind, OwnAction
 from engine.core.policy import Config
 from engine.core.sealing import admits, veil
-from engine.db import incidents
+from engine.db import incidents, records
 from engine.ports import Answer, Board, Declaration, Watch
 from engine.services import configs
 from engine.services.answers import Question, run_once
@@ -28,6 +30,8 @@ from engine.services.reports import report
 log = structlog.get_logger()
 
 LISTED = 20
+OVERDUE = 10
+"""Incidents whose overdue actions are shown."""
 BUSY = "The database can't take it now. Nothing was changed; please try again."
 
 
@@ -87,6 +91,7 @@ class FrontDesk:
                 now=now,
                 incidents=tuple(one if admits(one, actor) else veil(one) for one in found[:LISTED]),
                 more=len(found) > LISTED,
+                overdue=overdue(connection, actor, now.astimezone(ZoneInfo(config.contacts[actor.id].timezone)).date()),
                 watches=_watches(config),
                 services={name: service.title for name, service in config.services.items()},
                 people={name: contact.name for name, contact in config.contacts.items()},
@@ -122,6 +127,19 @@ def _said(done: Done) -> dict[str, object]:
 def _answer(done: Done) -> Answer:
     decision = done.decision
     return Answer(changed=decision.changed, code=decision.code, sentence=decision.sentence)
+
+
+def overdue(connection: Connection, owner: Actor, today: date) -> tuple[OwnAction, ...]:
+    """What this person has still to do and can see, by incident."""
+    numbers = records.with_overdue_actions(connection, owner.id, today.isoformat(), OVERDUE)
+    found, agreed = incidents.load(connection, numbers), records.actions_of(connection, numbers)
+    return tuple(
+        OwnAction(incident=found[number], number=place, item=item)
+        for number in numbers
+        for place, item in enumerate(agreed[number], start=1)
+        if item.owner == owner.id and item.done_at is None and (item.due_on or "9") < today.isoformat()
+        if admits(found[number], owner)
+    )
 
 
 def _watches(config: Config) -> tuple[Watch, ...]:

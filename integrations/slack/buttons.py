@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from slack_sdk.models.blocks import ButtonElement, ConfirmObject, PlainTextObject
 
-from engine.core.model import Incident, MessageKind, PlaybookStep, State
+from engine.core.model import Incident, MessageKind, OwnAction, PlaybookStep, State
 from engine.ports import Envelope, Rung
 from integrations.channels.foreign import one_line
 from integrations.slack.text import clock, plain
@@ -29,12 +29,13 @@ class Action(StrEnum):
     ADVANCE = "tocsin_advance"
     RESOLVE = "tocsin_resolve"
     DECLARE = "tocsin_declare"
+    FINISH = "tocsin_finish"
 
 
 class ButtonValue(BaseModel):
     """What the presser saw: `level` is the highest level paged by then, `page` the page that the message belongs to,
     `phase` the phase that is left by going on, `step` the playbook step that is done, `status`
-    what was last said to those who wait.
+    what was last said to those who wait, `agreed` the number of the action that is done.
 
     Fields of other releases are ignored, so that a button still works after an upgrade or a downgrade.
     """
@@ -48,6 +49,7 @@ class ButtonValue(BaseModel):
     phase: Annotated[str, Field(max_length=20)] | None = None
     step: Annotated[str, Field(max_length=64)] | None = None
     status: Annotated[str, Field(max_length=1_000)] | None = None
+    agreed: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
 
 STATUS = 600
@@ -160,6 +162,14 @@ def home_acknowledge(incident: Incident) -> ButtonElement:
     value = ButtonValue(incident=incident.ref, generation=incident.generation, level=incident.level)
     button = _button("Acknowledge", Action.ACKNOWLEDGE, value, "primary")
     button.action_id = f"{Action.ACKNOWLEDGE.value}:{incident.ref}"
+    return button
+
+
+def home_finish(action: OwnAction) -> ButtonElement:
+    one = action.incident
+    value = ButtonValue(incident=one.ref, generation=one.generation, level=one.level, agreed=action.number)
+    button = _button("Done", Action.FINISH, value)
+    button.action_id = f"{Action.FINISH.value}:{one.ref}/{action.number}"
     return button
 
 

@@ -19,13 +19,16 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from engine.core.errors import TocsinError
-from engine.core.model import Incident
+from engine.core.model import Incident, OwnAction
 from engine.ports import Board, Desk, Watch
-from integrations.slack.buttons import declare_button, home_acknowledge
+from integrations.slack.buttons import declare_button, home_acknowledge, home_finish
 from integrations.slack.replies import Replies
 from integrations.slack.text import moment, plain
 
 log = structlog.get_logger(__name__)
+
+OVERDUE = 20
+"""Of a home tab's 100 blocks."""
 
 
 class Home:
@@ -60,10 +63,19 @@ def home(board: Board) -> View:
         *_incidents(board, "Yours", mine, "Nothing is with you."),
         *_incidents(board, "Open incidents of others", others, "Nothing else is open."),
     ]
+    if board.overdue:
+        blocks += [_header("Your overdue actions"), *(_overdue(one) for one in board.overdue[:OVERDUE])]
     if board.more:
         blocks.append(_line("…and older ones; `tocsin incident list` shows all."))
     blocks += [DividerBlock(), _header("On call now"), *(_line(watch_line(board, one)) for one in board.watches)]
     return View(type="home", blocks=blocks)
+
+
+def _overdue(action: OwnAction) -> Block:
+    """`due 2026-12-31 Renew by machine · INC-42 Checkout is down`"""
+    one, item = action.incident, action.item
+    told = f"due {plain(item.due_on or '', 20)} *{plain(item.what, 300)}* · {one.ref} {plain(one.title, 150)}"
+    return SectionBlock(text=_markdown(told), accessory=home_finish(action))
 
 
 def is_paged(board: Board, one: Incident) -> bool:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from slack_bolt.async_app import AsyncAck
 from slack_sdk.models.views import View
 
-from engine.core.commands import Acknowledge, Command, Decline, Escalate, OpenRoom, Resolve, Snooze, Tick
+from engine.core.commands import Acknowledge, Command, Decline, Escalate, Finish, OpenRoom, Resolve, Snooze, Tick
 from engine.core.errors import TocsinError
 from engine.ports import Desk
 from integrations.slack.buttons import Action, ButtonValue, action_of
@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Callable[[ButtonValue], Command]] = {
     Action.ESCALATE: lambda value: Escalate(seen_level=value.level),
     Action.ROOM: lambda _: OpenRoom(),
     Action.STEP: lambda value: Tick(step=value.step or ""),
+    Action.FINISH: lambda value: Finish(action=value.agreed or 0),
     Action.SNOOZE: lambda _: Snooze(span=timedelta(minutes=30)),
     Action.RESOLVE: lambda _: Resolve(validation="stated by the Resolve button in Slack"),
 }

@@ -18,6 +18,7 @@ from engine.core.commands import (
     Command,
     Decline,
     Escalate,
+    Finish,
     Hold,
     Invite,
     Note,
@@ -124,6 +125,11 @@ VERBS: Mapping[str, Verb] = {
         usage="unseal INC-42 why", does="everybody can see it again", make=lambda words: Unseal(reason=words)
     ),
     "invite": Verb(usage="invite INC-42 @somebody [why]", does="let them into a sealed incident", make=_invite),
+    "done": Verb(
+        usage="done INC-42 2",
+        does="the second action that was agreed is done",
+        make=lambda words: Finish(action=int(words)),
+    ),
     "note": Verb(usage="note INC-42 text", does="a line for the record", make=lambda words: Note(text=words)),
     "resolve": Verb(
         usage="resolve INC-42 how it was checked",

@@ -31,6 +31,7 @@ EVERY_COMMAND: dict[str, list[str]] = {
     "assign": ["--to", "cto", "--reason", "shift ends"],
     "reprioritize": ["P1", "--reason", "few users"],
     "document": ["--impact", "i", "--lessons", "l", "--action", "Look again"],
+    "finish": ["1", "--note", "by machine"],
     "tick": ["confirm-severity", "--note", "confirmed"],
 }
 BEFORE: dict[str, list[str]] = {
@@ -38,6 +39,7 @@ BEFORE: dict[str, list[str]] = {
     "close": ["ack", "resolve"],
     "reopen": ["ack", "resolve"],
     "unseal": ["seal"],
+    "finish": ["document"],
     "invite": ["seal"],
 }
 

@@ -11,7 +11,19 @@ import pytest
 from engine.core.decide import BRIEFS, decide
 from engine.core.errors import NotFound, Refusal
 from engine.core.merging import merge
-from engine.core.model import Actor, ActorKind, Duty, MessageKind, PlaybookStep, Priority, Role, State, TimerKind, Until
+from engine.core.model import (
+    ActionItem,
+    Actor,
+    ActorKind,
+    Duty,
+    MessageKind,
+    PlaybookStep,
+    Priority,
+    Role,
+    State,
+    TimerKind,
+    Until,
+)
 from engine.core.timeline import Kind
 from tests.core.cases import (
     CONFIG,
@@ -301,6 +313,21 @@ def test_an_escalation_that_reaches_nobody_says_so_instead_of_promising_a_page()
     assert decision.code == "unreachable"
     assert decision.sentence == "Nobody of level 2 or above can be reached for INC-42."
     assert decision.incident.level == 1
+
+
+def test_an_agreed_action_is_finished_once_by_its_number_on_record() -> None:
+    agreed = (ActionItem(what="more disks"), ActionItem(what="alert earlier", owner="cto", due_on="2026-01-01"))
+    over = incident(state=State.CLOSED)
+    done = decide(case(over, actions=agreed), command("finish", action=2), SENIOR, NOON)
+    assert done.finished == replace(agreed[1], done_at=NOON, done_by="ops-senior")
+    assert kinds(done) == [Kind.ACTION_DONE]
+    assert done.finished is not None
+    again = decide(case(over, actions=(agreed[0], done.finished)), command("finish", action=2), LEAD, NOON)
+    assert (again.changed, again.code) == (False, "already_done")
+    with pytest.raises(Refusal, match="INC-42 has actions 1 to 2"):
+        decide(case(over, actions=agreed), command("finish", action=3), LEAD, NOON)
+    with pytest.raises(Refusal, match="INC-42 has no actions"):
+        decide(case(over), command("finish", action=1), LEAD, NOON)
 
 
 def test_a_step_is_ticked_and_unticked_on_record_and_a_second_tick_changes_nothing() -> None:

@@ -39,6 +39,7 @@ update       stays             stays        stays        stays        stays     
 snooze       stays             stays        stays        stays        !already_resolved !already_closed !already_cancelled !already_merged
 note         stays             stays        stays        stays        stays             stays           stays              stays
 document     stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
+finish       stays             stays        stays        stays        stays             stays           stays              stays
 tick         stays             stays        stays        stays        stays             !already_closed !already_cancelled !already_merged
 """  # noqa: E501 - a table is read along its lines
 FIELDS: dict[str, dict[str, Any]] = {
@@ -57,9 +58,11 @@ FIELDS: dict[str, dict[str, Any]] = {
     "invite": {"who": "cto"},
     "update": {"text": "half of it works again"},
     "note": {"text": "the graph is flat"},
+    "finish": {"action": 1},
     "document": {"cause": "a bad deployment"},
     "tick": {"step": "look"},
 }
+AGREED = ActionItem(what="more disks", owner="cto", due_on="2026-12-31")
 STEP = PlaybookStep(id="look", number="1.1", phase="assessment", title="Look")
 
 
@@ -78,7 +81,7 @@ def perform(one: Incident, name: str, **fields: Any) -> Decision:
     wanted = command(name, **(fields or FIELDS.get(name, {})))
     if name == "merge":
         return merge(case(one), case(incident(id=7)), wanted, LEAD, NOON)[0]
-    return decide(case(one, steps=(STEP,)), wanted, LEAD, NOON)
+    return decide(case(one, steps=(STEP,), actions=(AGREED,)), wanted, LEAD, NOON)
 
 
 @pytest.mark.parametrize(("name", "state", "expected"), cells())

@@ -107,6 +107,31 @@ async def test_the_home_tab_acknowledges(scene: Stage) -> None:
     assert "with Operations lead (example)" in str(stage.slack.workspace.homes[user])
 
 
+async def test_an_action_that_is_overdue_is_on_its_owners_home_tab_until_it_is_done(scene: Stage) -> None:
+    stage, user = scene, scene.slack_id("ops-lead")
+    await page(stage)
+    await stage.command("INC-1", "resolve", validation="restarted", by="ops-lead")
+    late = {"owner": "ops-lead", "due_on": "2026-11-20"}
+    actions = [{"what": "Later", **late, "due_on": "2026-12-31"}, {"what": "Renew by machine", **late}]
+    await stage.command("INC-1", "close", cause="a certificate", lessons="renew", actions=actions, by="ops-lead")
+
+    async def home() -> str:
+        await stage.slack.open_home(user)
+        await stage.app.slack.drain()
+        return str(stage.slack.workspace.homes[user])
+
+    shown = await home()
+    assert "Your overdue actions" in shown
+    assert "due 2026-11-20 *Renew by machine* · INC-1" in shown
+    assert "*Later*" not in shown
+    await stage.slack.click_home("tocsin_finish:INC-1/2", user=user)
+    await stage.app.slack.drain()
+    assert stage.direct("ops-lead")[-1].text == "Action 2 of INC-1 is done."
+    assert "overdue" not in str(stage.slack.workspace.homes[user])
+    done = (await stage.incident("INC-1"))["actions"][1]
+    assert (done["done_by"], done["done_at"] is not None) == ("ops-lead", True)
+
+
 async def test_what_slack_delivers_to_two_replicas_is_done_once(documented_stage: Stage) -> None:
     stage = documented_stage
     await page(stage)

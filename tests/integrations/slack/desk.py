@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.core.commands import Command
 from engine.core.errors import NotFound
-from engine.core.model import Incident
+from engine.core.model import Incident, OwnAction
 from engine.ports import Answer, Board, Declaration, Watch
 from tests.integrations.slack.envelopes import OPENED, PEOPLE
 
@@ -32,6 +32,7 @@ class FakeDesk:
     acts: list[Act] = field(default_factory=list)
     declared: list[Declaration] = field(default_factory=list)
     incidents: tuple[Incident, ...] = ()
+    overdue: tuple[OwnAction, ...] = ()
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -69,6 +70,7 @@ class FakeDesk:
             now=OPENED,
             incidents=self.incidents,
             more=False,
+            overdue=self.overdue,
             watches=(Watch(level=1, title="Operations", primary="ana", secondary="ben"),),
             services={"checkout": "Checkout", "search": "Search"},
             people=PEOPLE,

@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_sdk.models.blocks import ActionsBlock
 
-from engine.core.model import MessageKind, PlaybookStep, State
+from engine.core.model import ActionItem, MessageKind, OwnAction, PlaybookStep, State
 from engine.ports import Board
 from integrations.slack.app import COMMAND, HOME, REACTION
 from integrations.slack.blocks import render
@@ -35,8 +35,17 @@ def rendered_actions() -> set[str]:
 
 
 def home_actions() -> set[str]:
+    overdue = OwnAction(incident=INCIDENT, number=1, item=ActionItem(what="Renew by machine", due_on="2026-01-01"))
     board = Board(
-        me="ana", zone="UTC", now=OPENED, incidents=(INCIDENT,), more=True, watches=(), services={}, people={}
+        me="ana",
+        zone="UTC",
+        now=OPENED,
+        incidents=(INCIDENT,),
+        more=True,
+        overdue=(overdue,),
+        watches=(),
+        services={},
+        people={},
     )
     blocks: list[dict[str, Any]] = home(board).to_dict()["blocks"]
     elements = [
