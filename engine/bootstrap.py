@@ -189,7 +189,7 @@ async def check_slack(config: Config, settings: Settings) -> list[Look]:
     if settings.slack_bot_token is None:
         raise SettingsError("SLACK_BOT_TOKEN is not set; there is nothing to ask Slack with")
     sessions = Sessions()
-    web = _slack_web(settings, sessions)
+    web = _slack_web(settings, sessions, SystemClock())
     try:
         return await checkup(
             web, config, app_token=settings.slack_app_token, signing_secret=settings.slack_signing_secret
@@ -261,7 +261,7 @@ async def _wire(
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
     switch = _switch(settings, context, ticker, metrics)
-    keys, web = access.Keys(context, _secret), _slack_web(settings, sessions)
+    keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)
     socket = _socket(settings, slack, web)
     parts = Parts(
@@ -355,8 +355,8 @@ async def _config_in_force(context: Context, settings: Settings) -> Config:
     return config
 
 
-def _slack_web(settings: Settings, sessions: Sessions) -> SlackWeb:
-    return SlackWeb(session=sessions, token=settings.slack_bot_token, api_url=settings.slack_api_url)
+def _slack_web(settings: Settings, sessions: Sessions, clock: Clock) -> SlackWeb:
+    return SlackWeb(session=sessions, token=settings.slack_bot_token, api_url=settings.slack_api_url, now=clock.now)
 
 
 def _slack(settings: Settings, front: Front) -> Callable[[Request], Awaitable[Response]] | None:

@@ -48,7 +48,10 @@ class SlackChannel:
         self._refused: tuple[datetime, str] | None = None
         self._timeout = settings.timeout.total_seconds()
         self._web = SlackWeb(
-            session=resources.session, token=resources.slack_bot_token, api_url=resources.slack_api_url
+            session=resources.session,
+            token=resources.slack_bot_token,
+            api_url=resources.slack_api_url,
+            now=resources.clock.now,
         )
 
     def configured(self) -> str | None:

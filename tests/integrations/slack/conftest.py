@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import SecretStr
 
+from engine.clock import SystemClock
 from integrations.sandbox.slack import SlackSandbox
 from integrations.sandbox.slack_values import Channel, User
 from integrations.slack.app import build_app
@@ -61,7 +62,9 @@ async def desk() -> FakeDesk:
 @pytest.fixture
 async def front(slack: SlackSandbox, desk: FakeDesk) -> AsyncIterator[Front]:
     async with aiohttp.ClientSession() as session:
-        web = SlackWeb(session=lambda: session, token=SecretStr("xoxb-made-up"), api_url=slack.api_url)
+        web = SlackWeb(
+            session=lambda: session, token=SecretStr("xoxb-made-up"), api_url=slack.api_url, now=SystemClock().now
+        )
         front = Front(desk, web)
         yield front
         desk.open.set()

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from engine.clock import SystemClock
 from engine.core.commands import Acknowledge
 from integrations.sandbox.slack import SlackSandbox
 from integrations.sandbox.slack_faults import Failure
@@ -24,7 +25,9 @@ APP_TOKEN = "xapp-sandbox"
 
 
 def connect(slack: SlackSandbox, front: Front, session: aiohttp.ClientSession, token: str) -> SocketMode:
-    web = SlackWeb(session=lambda: session, token=SecretStr("xoxb-made-up"), api_url=slack.api_url)
+    web = SlackWeb(
+        session=lambda: session, token=SecretStr("xoxb-made-up"), api_url=slack.api_url, now=SystemClock().now
+    )
     return SocketMode(build_app(front, signing_secret=SecretStr("")), web, app_token=SecretStr(token))
 
 
