@@ -13,6 +13,7 @@ from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
 from integrations.sources.generic import Generic
+from integrations.sources.grafana import Grafana
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +27,7 @@ class ChannelKind:
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
     "generic": Generic(),
+    "grafana": Grafana(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {
