@@ -12,8 +12,10 @@ from engine.ports import Action, Channel, Source
 from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
+from integrations.sources.datadog import Datadog
 from integrations.sources.generic import Generic
 from integrations.sources.grafana import Grafana
+from integrations.sources.sentry import Sentry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +28,10 @@ class ChannelKind:
 
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
+    "datadog": Datadog(),
     "generic": Generic(),
     "grafana": Grafana(),
+    "sentry": Sentry(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {

@@ -49,6 +49,11 @@ def listed(value: object, separator: str | None = ",") -> list[object]:
     return [part.strip() for part in value.split(separator)] if isinstance(value, str) else []
 
 
+def joined(value: object) -> object:
+    """A list as one text, in the order of the alphabet; anything else as it is."""
+    return ", ".join(sorted(filter(None, (line(item, LABEL) for item in value)))) if isinstance(value, list) else value
+
+
 def graded(labels: Mapping[str, str], otherwise: Severity) -> dict[str, str]:
     """The labels with a `severity` of the three: that of a tag which says one, else `otherwise`."""
     said = SPOKEN.get(labels.get("severity", "").strip().lower(), otherwise)
