@@ -13,8 +13,10 @@ from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
 from integrations.sources.datadog import Datadog
+from integrations.sources.elastic import Elastic
 from integrations.sources.generic import Generic
 from integrations.sources.grafana import Grafana
+from integrations.sources.newrelic import NewRelic
 from integrations.sources.sentry import Sentry
 
 
@@ -29,8 +31,10 @@ class ChannelKind:
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
     "datadog": Datadog(),
+    "elastic": Elastic(),
     "generic": Generic(),
     "grafana": Grafana(),
+    "newrelic": NewRelic(),
     "sentry": Sentry(),
 }
 
