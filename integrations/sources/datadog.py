@@ -14,30 +14,12 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from engine.core.classify import read_values
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import (
-    ANNOTATION,
-    FINGERPRINT,
-    GROUP,
-    LABEL,
-    SUMMARY,
-    TITLE,
-    decode_as,
-    digest,
-    identity,
-    line,
-    links,
-    read_one,
-    required,
-    service_of,
-    text,
-    texts,
-)
+from integrations.sources.reading import ANNOTATION, LABEL, TITLE, decode_as, digest, line, read_one, required, text
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import Severity, graded, listed, tag_labels
-from integrations.sources.times import read_time
+from integrations.sources.told import Told
 
 TRANSITIONS = ("triggered", "warn", "no data", "renotify", "recovered")
 HEADLINE = re.compile(
@@ -124,27 +106,18 @@ class Datadog(ByToken):
 
 
 def read(sent: Sent) -> Alert:
-    head = _headline(sent)
-    labels = _labels(sent, head)
-    annotations = texts({"query": _said(sent.alert_query), "status": _said(sent.alert_status)}, ANNOTATION)
-    monitor, at = _said(sent.alert_id), read_time(_said(sent.date))
-    over = head.transition == "recovered"
-    return Alert(
-        fingerprint=identity(f"{monitor}/{','.join(head.scope)}", FINGERPRINT)
-        if monitor
-        else digest([head.name, head.scope]),
-        status=AlertStatus.RESOLVED if over else AlertStatus.FIRING,
+    head, monitor = _headline(sent), _said(sent.alert_id)
+    return Told(
+        fingerprint=f"{monitor}/{','.join(head.scope)}" if monitor else digest([head.name, head.scope]),
+        status=AlertStatus.RESOLVED if head.transition == "recovered" else AlertStatus.FIRING,
         title=head.name,
-        summary=text(_body(sent), SUMMARY),
-        service=service_of(labels),
-        group=identity(monitor or head.name, GROUP),
-        labels=labels,
-        annotations=annotations,
-        values=read_values(labels, annotations),
-        links=links([("Datadog", sent.link), *(("Monitor", url) for url in _monitors(sent)), ("Graph", sent.snapshot)]),
-        starts_at=None if over else at,
-        ends_at=at if over else None,
-    )
+        summary=_body(sent),
+        group=monitor or head.name,
+        labels=_labels(sent, head),
+        annotations={"query": _said(sent.alert_query), "status": _said(sent.alert_status)},
+        links=[("Datadog", sent.link), *(("Monitor", url) for url in _monitors(sent)), ("Graph", sent.snapshot)],
+        at=_said(sent.date),
+    ).alert()
 
 
 def _headline(sent: Sent) -> Headline:
@@ -157,7 +130,7 @@ def _headline(sent: Sent) -> Headline:
     return Headline(transition=transition, scope=tuple(sorted(tags - {""})), name=name)
 
 
-def _labels(sent: Sent, head: Headline) -> dict[str, str]:
+def _labels(sent: Sent, head: Headline) -> dict[str, Any]:
     fields = {
         "alertname": head.name,
         "host": _said(sent.hostname),
@@ -166,7 +139,7 @@ def _labels(sent: Sent, head: Headline) -> dict[str, str]:
         "monitor_priority": _said(sent.alert_priority),
     }
     tags = sent.tags if isinstance(sent.tags, list) else listed(_said(sent.tags))
-    labels = texts(fields, LABEL) | tag_labels([*head.scope, *tags])
+    labels = fields | tag_labels([*head.scope, *tags])
     kind = _said(sent.alert_type).lower()
     if head.transition in ("warn", "no data") or (head.transition == "renotify" and kind == "warning"):
         return labels | {"severity": "warning"}

@@ -12,29 +12,12 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, Field
 
-from engine.core.classify import read_values
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import (
-    FINGERPRINT,
-    GROUP,
-    LABEL,
-    NAME,
-    SUMMARY,
-    TITLE,
-    decode_as,
-    identity,
-    line,
-    links,
-    read_one,
-    required,
-    service_of,
-    text,
-    texts,
-)
+from integrations.sources.reading import LABEL, NAME, SUMMARY, TITLE, decode_as, line, read_one, required, text
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import SPOKEN, Severity, graded, listed, tag_labels
-from integrations.sources.times import read_time
+from integrations.sources.told import Told
 
 RECOVERED = frozenset({"recovered", "resolved", "ok"})
 WARNINGS = ("warning", "nodata", "medium", "low")
@@ -112,29 +95,23 @@ def read(settings: Settings, sent: Sent) -> Alert:
     rule = required(line(sent.rule.id, LABEL), "$.rule.id", "{{rule.id}}")
     name = required(line(sent.rule.name, TITLE), "$.rule.name", "{{rule.name}}")
     state = required(line(sent.alert.state, NAME), "$.alert.state", "{{alert.actionGroup}}")
-    over, at = state.lower() in RECOVERED, read_time(sent.date)
     instance = line(sent.alert.id, LABEL)
-    labels = _labels(settings, sent, state)
-    reason = text(sent.reason, SUMMARY) or text(sent.message, SUMMARY)
-    return Alert(
-        fingerprint=identity(f"{rule}/{instance}", FINGERPRINT),
-        status=AlertStatus.RESOLVED if over else AlertStatus.FIRING,
-        title=name if instance in NOWHERE else line(f"{name}: {instance}", TITLE),
-        summary=reason,
-        service=service_of(labels),
-        group=identity(rule, GROUP),
-        labels=labels,
-        values=read_values(labels, {}),
-        links=links([("Elastic", sent.url), ("Rule", sent.rule.url)]),
-        starts_at=None if over else at,
-        ends_at=at if over else None,
-    )
+    return Told(
+        fingerprint=f"{rule}/{instance}",
+        status=AlertStatus.RESOLVED if state.lower() in RECOVERED else AlertStatus.FIRING,
+        title=name if instance in NOWHERE else f"{name}: {instance}",
+        summary=text(sent.reason, SUMMARY) or sent.message,
+        group=rule,
+        labels=_labels(settings, sent, state),
+        links=[("Elastic", sent.url), ("Rule", sent.rule.url)],
+        at=sent.date,
+    ).alert()
 
 
-def _labels(settings: Settings, sent: Sent, state: str) -> dict[str, str]:
+def _labels(settings: Settings, sent: Sent, state: str) -> dict[str, Any]:
     fields = {"alertname": sent.rule.name, "instance": sent.alert.id, "space": sent.rule.space}
-    own = sent.labels if isinstance(sent.labels, dict) else {}
-    labels = texts(fields, LABEL) | tag_labels(listed(sent.rule.tags)) | texts(own, LABEL)
+    own = sent.labels.items() if isinstance(sent.labels, dict) else ()
+    labels = fields | tag_labels(listed(sent.rule.tags)) | {name: value for name, value in own if value}
     said = SEVERITIES.get(line(sent.severity, NAME).lower())
     if said is not None:
         return labels | {"severity": said}

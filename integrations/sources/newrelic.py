@@ -12,29 +12,12 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from engine.core.classify import read_values
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import (
-    FINGERPRINT,
-    LABEL,
-    NAME,
-    SUMMARY,
-    TITLE,
-    decode_as,
-    identity,
-    line,
-    links,
-    read_one,
-    required,
-    service_of,
-    status_of,
-    text,
-    texts,
-)
+from integrations.sources.reading import LABEL, NAME, TITLE, decode_as, line, read_one, required, status_of
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import Severity, graded, joined, pair_labels
-from integrations.sources.times import read_time
+from integrations.sources.told import Told
 
 STATES = {
     **dict.fromkeys(("activated", "created", "acknowledged"), AlertStatus.FIRING),
@@ -103,28 +86,23 @@ class NewRelic(ByToken):
 def read(sent: Sent) -> Alert:
     title = line(_first(sent.title), TITLE) or line(_first(sent.alert_condition_names), TITLE)
     status = status_of(sent.state, STATES, "$.state")
-    labels = _labels(sent)
-    return Alert(
-        fingerprint=identity(required(line(sent.id, LABEL), "$.id", "the issue's id"), FINGERPRINT),
+    return Told(
+        fingerprint=required(line(sent.id, LABEL), "$.id", "the issue's id"),
         status=status,
         title=required(title, "$.title", "the issue's title"),
-        summary=text(_first(sent.description), SUMMARY),
-        service=service_of(labels),
-        labels=labels,
-        values=read_values(labels, {}),
-        links=links(
-            [
-                ("New Relic", sent.issue_url),
-                ("Runbook", _first(sent.runbook_url)),
-                ("Chart", _first(sent.violation_chart_url)),
-            ]
-        ),
-        starts_at=read_time(sent.created_at),
-        ends_at=(read_time(sent.closed_at) or read_time(sent.updated_at)) if status is AlertStatus.RESOLVED else None,
-    )
+        summary=_first(sent.description),
+        labels=_labels(sent),
+        links=[
+            ("New Relic", sent.issue_url),
+            ("Runbook", _first(sent.runbook_url)),
+            ("Chart", _first(sent.violation_chart_url)),
+        ],
+        starts_at=sent.created_at,
+        ends_at=sent.closed_at or sent.updated_at,
+    ).alert()
 
 
-def _labels(sent: Sent) -> dict[str, str]:
+def _labels(sent: Sent) -> dict[str, Any]:
     fields = {
         "alertname": joined(sent.alert_condition_names),
         "policy": joined(sent.alert_policy_names),
@@ -132,7 +110,7 @@ def _labels(sent: Sent) -> dict[str, str]:
         "workflow": sent.workflow_name,
     }
     tags = sent.tags.items() if isinstance(sent.tags, dict) else ()
-    labels = texts(fields, LABEL) | pair_labels((name, joined(value)) for name, value in tags)
+    labels = fields | pair_labels((name, joined(value)) for name, value in tags)
     return graded(labels, PRIORITIES.get(line(sent.priority, NAME).lower(), "critical"))
 
 

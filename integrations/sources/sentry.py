@@ -13,31 +13,14 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from engine.core.classify import read_values
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
 from engine.core.policy import Model
 from engine.ports import Parsed, Request
-from integrations.sources.reading import (
-    FINGERPRINT,
-    LABEL,
-    NAME,
-    SUMMARY,
-    TITLE,
-    decode_as,
-    identity,
-    line,
-    links,
-    read_one,
-    required,
-    service_of,
-    status_of,
-    text,
-    texts,
-)
+from integrations.sources.reading import LABEL, NAME, TITLE, decode_as, line, read_one, required, status_of, text
 from integrations.sources.signatures import Secret, check_signature
 from integrations.sources.tags import Severity, graded, joined, pair_labels
-from integrations.sources.times import read_time
+from integrations.sources.told import Told
 
 LEVELS: Mapping[str, Severity] = {"fatal": "critical", "info": "info", "debug": "info", "sample": "info"}
 """Every other, `error` above all, is a warning: most of what Sentry sees is an error."""
@@ -187,30 +170,27 @@ def read_event(data: Data, event: Event) -> Alert:
         "platform": event.platform,
         "project": project[1] if project else None,
     }
-    labels = graded(texts(fields, LABEL) | pair_labels(_pairs(event.tags)), _grade(event.level))
-    return Alert(
+    return Told(
         fingerprint=_issue(event.issue_id, "$.data.event.issue_id"),
         status=AlertStatus.FIRING,
         title=title,
-        summary=text(event.culprit, SUMMARY),
-        service=service_of(labels),
-        labels=labels,
-        values=read_values(labels, {}),
-        links=links([("Sentry", event.web_url)]),
-        starts_at=read_time(event.datetime),
-    )
+        summary=event.culprit,
+        labels=graded(fields | pair_labels(_pairs(event.tags)), _grade(event.level)),
+        links=[("Sentry", event.web_url)],
+        at=event.datetime,
+    ).alert()
 
 
 def read_resolved(issue: Issue) -> Alert:
     """The end of what issue alerts told of."""
     project = issue.project.get("slug") if isinstance(issue.project, dict) else None
-    return Alert(
+    return Told(
         fingerprint=_issue(issue.id, "$.data.issue.id"),
         status=AlertStatus.RESOLVED,
         title=required(line(issue.title, TITLE), "$.data.issue.title", "the issue's title"),
-        labels=graded(texts({"alertname": issue.title, "project": project}, LABEL), _grade(issue.level)),
-        links=links([("Sentry", issue.web_url), ("Sentry", issue.permalink)]),
-    )
+        labels=graded({"alertname": issue.title, "project": project}, _grade(issue.level)),
+        links=[("Sentry", issue.web_url), ("Sentry", issue.permalink)],
+    ).alert()
 
 
 def read_metric(sent: Sent, metric: MetricAlert) -> Alert:
@@ -227,23 +207,20 @@ def read_metric(sent: Sent, metric: MetricAlert) -> Alert:
         "query": rule.query,
         "severity": "warning" if line(sent.action, NAME).lower() == "warning" else "critical",
     }
-    labels = texts(fields, LABEL)
-    return Alert(
-        fingerprint=identity(f"metric alert {key}", FINGERPRINT),
+    return Told(
+        fingerprint=f"metric alert {key}",
         status=status,
         title=required(name, "$.data.metric_alert.alert_rule.name", "the rule's name"),
-        summary=text(data.description_text, SUMMARY),
-        service=service_of(labels),
-        labels=labels,
-        values=read_values(labels, {}),
-        links=links([("Sentry", data.web_url)]),
-        starts_at=read_time(metric.date_started) or read_time(metric.date_detected),
-        ends_at=read_time(metric.date_closed) if status is AlertStatus.RESOLVED else None,
-    )
+        summary=data.description_text,
+        labels=fields,
+        links=[("Sentry", data.web_url)],
+        starts_at=metric.date_started or metric.date_detected,
+        ends_at=metric.date_closed,
+    ).alert()
 
 
 def _issue(number: object, path: str) -> str:
-    return identity(f"issue {required(line(number, NAME), path, 'the number of the issue')}", FINGERPRINT)
+    return f"issue {required(line(number, NAME), path, 'the number of the issue')}"
 
 
 def _grade(level: object) -> Severity:

@@ -1,13 +1,16 @@
-"""Labels out of what senders call tags, and how bad it is in three words."""
+"""Labels out of what senders call tags, and how bad it is in three words.
+
+How many there may be, and how long, is seen to where they become an alert's.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from integrations.sources.reading import LABEL, line, texts
+from integrations.sources.reading import LABEL, line
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -34,7 +37,8 @@ def pair_labels(pairs: Iterable[tuple[object, object]]) -> dict[str, str]:
     for key, said in pairs:
         name, value = line(key, LABEL), line(said, LABEL)
         found[name if name and value else PLAIN].add(value or name)
-    return texts({name: ", ".join(sorted(values - {""})) for name, values in found.items()}, LABEL)
+    said = {name: ", ".join(sorted(values - {""})) for name, values in found.items()}
+    return {name: value for name, value in said.items() if value}
 
 
 def _pair(tag: object) -> tuple[object, object]:
@@ -54,7 +58,6 @@ def joined(value: object) -> object:
     return ", ".join(sorted(filter(None, (line(item, LABEL) for item in value)))) if isinstance(value, list) else value
 
 
-def graded(labels: Mapping[str, str], otherwise: Severity) -> dict[str, str]:
+def graded(labels: Mapping[str, Any], otherwise: Severity) -> dict[str, Any]:
     """The labels with a `severity` of the three: that of a tag which says one, else `otherwise`."""
-    said = SPOKEN.get(labels.get("severity", "").strip().lower(), otherwise)
-    return {**labels, "severity": said}
+    return {**labels, "severity": SPOKEN.get(line(labels.get("severity"), LABEL).lower(), otherwise)}
