@@ -16,8 +16,11 @@ from integrations.sources.datadog import Datadog
 from integrations.sources.elastic import Elastic
 from integrations.sources.generic import Generic
 from integrations.sources.grafana import Grafana
+from integrations.sources.healthchecks import Healthchecks
 from integrations.sources.newrelic import NewRelic
+from integrations.sources.pingdom import Pingdom
 from integrations.sources.sentry import Sentry
+from integrations.sources.uptimekuma import UptimeKuma
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +37,11 @@ SOURCES: Mapping[str, Source] = {
     "elastic": Elastic(),
     "generic": Generic(),
     "grafana": Grafana(),
+    "healthchecks": Healthchecks(),
     "newrelic": NewRelic(),
+    "pingdom": Pingdom(),
     "sentry": Sentry(),
+    "uptimekuma": UptimeKuma(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {

@@ -283,6 +283,7 @@ def secret_fields(source: Source) -> list[str]:
     return [name for name, field in source.settings.model_fields.items() if "SecretStr" in str(field.annotation)]
 
 
+PROVEN_NAMES = [name for name in NAMES if secret_fields(SOURCES[name])]
 PROOFS = [
     {},
     {"authorization": "Bearer wrong", "x_hub_signature_256": "sha256=" + 64 * "0"},
@@ -291,13 +292,19 @@ PROOFS = [
 ]
 
 
+@pytest.fixture(params=PROVEN_NAMES)
+def proven_source(request: pytest.FixtureRequest) -> Source:
+    """One whose sender can prove itself; for the others the address is the only secret."""
+    return SOURCES[request.param]
+
+
 @pytest.mark.parametrize("proof", PROOFS)
 def test_without_the_right_proof_it_is_unauthorized_and_no_text_tells_the_secret(
-    source: Source, proof: dict[str, str]
+    proven_source: Source, proof: dict[str, str]
 ) -> None:
-    settings = configured(source, **dict.fromkeys(secret_fields(source), SECRET))
+    settings = configured(proven_source, **dict.fromkeys(secret_fields(proven_source), SECRET))
     with pytest.raises(Unauthorized) as caught:
-        source.verify(settings, sent(source, source.example, **proof), NOW)
+        proven_source.verify(settings, sent(proven_source, proven_source.example, **proof), NOW)
     assert SECRET not in f"{caught.value!s} {caught.value!r} {settings!r}"
     assert "wrong" not in str(caught.value)
 
@@ -307,16 +314,16 @@ def test_without_a_secret_the_address_is_enough(source: Source) -> None:
 
 
 @pytest.mark.parametrize("found", [None, SecretStr("")])
-def test_a_secret_that_cannot_be_read_lets_no_one_in(source: Source, found: SecretStr | None) -> None:
-    references = configured(source, **dict.fromkeys(secret_fields(source), SecretRef(env="NOT_SET")))
+def test_a_secret_that_cannot_be_read_lets_no_one_in(proven_source: Source, found: SecretStr | None) -> None:
+    references = configured(proven_source, **dict.fromkeys(secret_fields(proven_source), SecretRef(env="NOT_SET")))
     settings = with_secrets(references, lambda _: found)
     for proof in ({}, {"authorization": "Bearer ", "x_hub_signature_256": ""}):
         with pytest.raises(Unauthorized):
-            source.verify(settings, sent(source, source.example, **proof), NOW)
+            proven_source.verify(settings, sent(proven_source, proven_source.example, **proof), NOW)
 
 
-def test_a_wrong_setting_is_refused_without_telling_the_secret(source: Source) -> None:
-    secrets = {name: [SECRET] for name in secret_fields(source)}
-    with pytest.raises(ValueError, match=source.settings.__name__) as caught:
-        configured(source, **secrets)
+def test_a_wrong_setting_is_refused_without_telling_the_secret(proven_source: Source) -> None:
+    secrets = {name: [SECRET] for name in secret_fields(proven_source)}
+    with pytest.raises(ValueError, match=proven_source.settings.__name__) as caught:
+        configured(proven_source, **secrets)
     assert SECRET not in str(caught.value)
