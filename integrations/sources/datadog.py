@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import ANNOTATION, LABEL, TITLE, decode_as, digest, line, read_one, required, text
+from integrations.sources.reading import ANNOTATION, LABEL, TITLE, digest, line, read_one, required, text
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import Severity, graded, listed, tag_labels
 from integrations.sources.told import Told
@@ -102,7 +102,7 @@ class Datadog(ByToken):
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
-        return read_one(decode_as(Sent, request.body), read)
+        return read_one(Sent, request.body, read)
 
 
 def read(sent: Sent) -> Alert:

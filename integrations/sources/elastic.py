@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import LABEL, NAME, SUMMARY, TITLE, decode_as, line, read_one, required, text
+from integrations.sources.reading import LABEL, NAME, SUMMARY, TITLE, line, read_one, required, text
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import SPOKEN, Severity, graded, listed, tag_labels
 from integrations.sources.told import Told
@@ -88,7 +88,7 @@ class Elastic(ByToken):
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del now
-        return read_one(decode_as(Sent, request.body), lambda sent: read(settings, sent))
+        return read_one(Sent, request.body, lambda sent: read(settings, sent))
 
 
 def read(settings: Settings, sent: Sent) -> Alert:

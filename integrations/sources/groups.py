@@ -18,6 +18,7 @@ from integrations.sources.reading import (
     GROUP,
     KNOWN_LINKS,
     LABEL,
+    NAME,
     SUMMARY,
     TITLE,
     decode,
@@ -56,7 +57,7 @@ class Notification(msgspec.Struct, Generic[A], frozen=True):
     """One group's alerts. The group's own status is of no use: it is "firing" as long as any alert is."""
 
     alerts: list[A]
-    version: Any = None
+    version: Scalar = None
     group_key: Scalar = msgspec.field(name="groupKey", default=None)
     group_labels: dict[str, Scalar] | None = msgspec.field(name="groupLabels", default=None)
     external_url: Any = msgspec.field(name="externalURL", default=None)
@@ -154,4 +155,4 @@ def _notes(truncated: object) -> dict[str, str]:
     """Alerts beyond the receiver's limit are left out; each alert that did come says so."""
     if not isinstance(truncated, int) or truncated <= 0:
         return {}
-    return {"truncated_alerts": f"{truncated} more alerts of this group were not sent (max_alerts)"}
+    return {"truncated_alerts": f"{text(truncated, NAME)} more alerts of this group were not sent (max_alerts)"}

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import LABEL, TITLE, decode_as, line, read_one, required, status_of
+from integrations.sources.reading import LABEL, TITLE, line, read_one, required, status_of
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import Severity, graded, listed, tag_labels
 from integrations.sources.told import Told
@@ -63,7 +63,7 @@ class Healthchecks(ByToken):
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del now
-        return read_one(decode_as(Sent, request.body), lambda sent: read(settings, sent))
+        return read_one(Sent, request.body, lambda sent: read(settings, sent))
 
 
 def read(settings: Settings, sent: Sent) -> Alert:

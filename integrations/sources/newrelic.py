@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import LABEL, NAME, TITLE, decode_as, line, read_one, required, status_of
+from integrations.sources.reading import LABEL, NAME, TITLE, line, read_one, required, status_of
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import Severity, graded, joined, pair_labels
 from integrations.sources.told import Told
@@ -80,7 +80,7 @@ class NewRelic(ByToken):
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
-        return read_one(decode_as(Sent, request.body), read)
+        return read_one(Sent, request.body, read)
 
 
 def read(sent: Sent) -> Alert:

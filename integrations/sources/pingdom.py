@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from engine.core.model import Alert, AlertStatus
 from engine.core.policy import Model
 from engine.ports import Parsed, Request
-from integrations.sources.reading import NAME, SUMMARY, TITLE, decode_as, line, read_one, required, status_of, text
+from integrations.sources.reading import NAME, SUMMARY, TITLE, line, read_one, required, status_of, text
 from integrations.sources.tags import Severity, graded, listed, tag_labels
 from integrations.sources.told import Told
 
@@ -91,7 +91,7 @@ class Pingdom:
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
-        return read_one(decode_as(Sent, request.body), read)
+        return read_one(Sent, request.body, read)
 
 
 def read(sent: Sent) -> Alert:

@@ -54,16 +54,6 @@ JSON = msgspec.json.Decoder()
 T = TypeVar("T")
 
 
-def decode_as(kind: type[T], body: bytes) -> T:
-    """The body as a structure; raises Unreadable with the JSON path and what is wrong there. All of it is read, so that
-    what is no JSON is found in what nobody asks for as well."""
-    value = decode(JSON, tidy(body))
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise _misfit(error) from error
-
-
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     """Raises Unreadable with the JSON path and what is wrong there."""
     try:
@@ -110,9 +100,18 @@ def read_each(items: Iterable[T], read: Callable[[T], Alert], path: Callable[[in
     return Parsed(alerts=tuple(alerts), faults=tuple(faults))
 
 
-def read_one(item: T, read: Callable[[T], Alert]) -> Parsed:
-    """Of a sender whose body is one alert."""
-    return read_each([item], read, lambda _: "$")
+def read_one(kind: type[T], body: bytes, read: Callable[[T], Alert | str]) -> Parsed:
+    """Of a sender whose body is one alert. `read` gets it as a structure; a text that it returns is the note which says
+    why there is no alert. Raises Unreadable with the JSON path and what is wrong there."""
+    # All of it is decoded first, so that what is no JSON is found in what nobody asks for as well.
+    value = decode(JSON, tidy(body))
+    try:
+        found = read(msgspec.convert(value, kind))
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
+    except RecursionError as error:
+        raise Unreadable("$", "nested too deeply to be an alert") from error
+    return Parsed(alerts=(), note=found) if isinstance(found, str) else Parsed(alerts=(found,))
 
 
 def required(value: str, path: str, what: str) -> str:

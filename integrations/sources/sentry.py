@@ -17,7 +17,7 @@ from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
 from engine.core.policy import Model
 from engine.ports import Parsed, Request
-from integrations.sources.reading import LABEL, NAME, TITLE, decode_as, line, read_one, required, status_of, text
+from integrations.sources.reading import LABEL, NAME, TITLE, line, read_one, required, status_of, text
 from integrations.sources.signatures import Secret, check_signature
 from integrations.sources.tags import Severity, graded, joined, pair_labels
 from integrations.sources.told import Told
@@ -146,18 +146,21 @@ class Sentry:
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
-        sent = decode_as(Sent, request.body)
-        data, action = sent.data, line(sent.action, NAME)
-        if data.metric_alert is not None:
-            return read_one(data.metric_alert, lambda metric: read_metric(sent, metric))
-        if data.event is not None:
-            return read_one(data.event, lambda event: read_event(data, event))
-        if data.issue is not None and action == "resolved":
-            return read_one(data.issue, read_resolved)
         resource = line(request.headers.get("sentry-hook-resource"), NAME)
-        if resource in ("", "event_alert", "metric_alert"):
-            raise Unreadable("$.data", "there is no event, no metric alert and no issue that is resolved")
-        return Parsed(alerts=(), note=f"Sentry tells of this and it is no alert: {resource} {action}")
+        return read_one(Sent, request.body, lambda sent: read(sent, resource))
+
+
+def read(sent: Sent, resource: str) -> Alert | str:
+    data, action = sent.data, line(sent.action, NAME)
+    if data.metric_alert is not None:
+        return read_metric(sent, data.metric_alert)
+    if data.event is not None:
+        return read_event(data, data.event)
+    if data.issue is not None and action == "resolved":
+        return read_resolved(data.issue)
+    if resource in ("", "event_alert", "metric_alert"):
+        raise Unreadable("$.data", "there is no event, no metric alert and no issue that is resolved")
+    return f"Sentry tells of this and it is no alert: {resource} {action}"
 
 
 def read_event(data: Data, event: Event) -> Alert:

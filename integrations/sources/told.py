@@ -1,4 +1,4 @@
-"""What most senders tell of an alert, and how that becomes one."""
+"""What most senders tell of an alert, and how that becomes one of the engine's."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from engine.core.model import Alert, AlertStatus
 from engine.ports import Parsed, Request
-from integrations.sources.reading import NAME, TITLE, decode_as, digest, line, read_one, required, status_of
+from integrations.sources.reading import NAME, TITLE, digest, line, read_one, required, status_of
 from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.tags import Severity, graded, pair_labels
 from integrations.sources.told import Told
@@ -104,21 +104,31 @@ class UptimeKuma(ByToken):
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del now
-        sent = decode_as(Sent, request.body)
-        message = line(sent.msg, TITLE)
-        if sent.heartbeat is None and sent.monitor is None:
-            expiry = EXPIRY.fullmatch(required(message, "$.msg", "a message"))
-            if expiry is None:
-                return Parsed(alerts=(), note=f"Uptime Kuma says that of no monitor: {message}")
-            return read_one(expiry, read_expiry)
-        beat, monitor = sent.heartbeat or Heartbeat(), sent.monitor or Monitor()
-        waiting = WAITING.get(line(beat.status, NAME))
-        if waiting is not None:
-            return Parsed(alerts=(), note=f"{line(monitor.name, TITLE)} is {waiting}")
-        return read_one(monitor, lambda monitor: read(settings, monitor, beat))
+        return read_one(Sent, request.body, lambda sent: read(settings, sent))
 
 
-def read(settings: Settings, monitor: Monitor, beat: Heartbeat) -> Alert:
+def read(settings: Settings, sent: Sent) -> Alert | str:
+    if sent.heartbeat is None and sent.monitor is None:
+        return read_message(required(line(sent.msg, TITLE), "$.msg", "a message"))
+    beat, monitor = sent.heartbeat or Heartbeat(), sent.monitor or Monitor()
+    waiting = WAITING.get(line(beat.status, NAME))
+    return f"{line(monitor.name, TITLE)} is {waiting}" if waiting else read_monitor(settings, monitor, beat)
+
+
+def read_message(message: str) -> Alert | str:
+    """The days count down while the problem stays the same."""
+    expiry = EXPIRY.fullmatch(message)
+    if expiry is None:
+        return f"Uptime Kuma says that of no monitor: {message}"
+    return Told(
+        fingerprint=digest(expiry[1]),
+        status=AlertStatus.FIRING,
+        title=message,
+        labels={"alertname": "Expiry", "severity": "warning" if int(expiry[2]) <= SOON else "info"},
+    ).alert()
+
+
+def read_monitor(settings: Settings, monitor: Monitor, beat: Heartbeat) -> Alert:
     number = required(line(monitor.id, NAME), "$.monitor.id", "the monitor's number")
     name = required(line(monitor.name, TITLE), "$.monitor.name", "the monitor's name")
     status = status_of(beat.status, STATUSES, "$.heartbeat.status")
@@ -132,12 +142,6 @@ def read(settings: Settings, monitor: Monitor, beat: Heartbeat) -> Alert:
         links=[("Uptime Kuma", own_page), ("Monitored", monitor.url)],
         at=beat.time,
     ).alert()
-
-
-def read_expiry(expiry: re.Match[str]) -> Alert:
-    """The days count down while the problem stays the same."""
-    labels = {"alertname": "Expiry", "severity": "warning" if int(expiry[2]) <= SOON else "info"}
-    return Told(fingerprint=digest(expiry[1]), status=AlertStatus.FIRING, title=expiry[0], labels=labels).alert()
 
 
 def _labels(settings: Settings, monitor: Monitor) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,19 +200,24 @@ def test_nor_does_it_matter_in_which_text_it_stands(json_source: Source) -> None
         container[key] = kept
 
 
-@pytest.mark.parametrize("depth", [*range(10, 1_000, 45), *range(900, 1_000, 3)])
+@pytest.mark.parametrize("depth", [*range(10, 900, 90), *range(900, 1_000, 5)])
 def test_no_depth_of_nesting_brings_it_down(json_source: Source, depth: int) -> None:
     nest = b"[" * depth + b"]" * depth
     tolerate(json_source, nest)
-    for name in (b'"severity"', b'"service"', b'"groupKey"', b'"title"', b'"starts_at"', b'"labels"'):
+    for name in keys(json_source.example):
         tolerate(json_source, json_source.example.replace(name, name + b": " + nest + b', "other"', 1))
 
 
 @pytest.mark.parametrize("digits", [20, 309, 400, 4_000, 4_299, 4_300, 4_301, 20_000])
 def test_no_length_of_a_number_brings_it_down(json_source: Source, digits: int) -> None:
     for number in (b"9" * digits, b"-" + b"9" * digits, b"[0." + b"9" * digits + b"]", b"[" + b"9" * digits + b"]"):
-        for name in (b'"severity"', b'"service"', b'"groupKey"', b'"title"', b'"starts_at"', b'"startsAt"'):
+        for name in keys(json_source.example):
             tolerate(json_source, json_source.example.replace(name, name + b": " + number + b', "other"', 1))
+
+
+def keys(example: bytes) -> list[bytes]:
+    """Every key in it, quotation marks included."""
+    return sorted(set(re.findall(rb'"\w+"(?=:)', example)))
 
 
 def mutated_bytes(rng: random.Random, body: bytes) -> bytes:
