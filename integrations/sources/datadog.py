@@ -23,7 +23,7 @@ from integrations.sources.told import Told
 
 TRANSITIONS = ("triggered", "warn", "no data", "renotify", "recovered")
 HEADLINE = re.compile(
-    r"(?:\[P\d\]\s*)?\[(?:re-)?(" + "|".join(TRANSITIONS) + r")(?: on \{([^{}]*)\})?\]\s*(.+)", re.IGNORECASE
+    r"(?:\[P\d\]\s*)?\[(?:re-)?(" + "|".join(TRANSITIONS) + r")(?: on \{(.*?)\})?\]\s*(.+)", re.IGNORECASE
 )
 """`[P1] [Re-Triggered on {host:web-1}] The monitor's name`"""
 
@@ -110,7 +110,7 @@ def read(sent: Sent) -> Alert:
     return Told(
         fingerprint=f"{monitor}/{','.join(head.scope)}" if monitor else digest([head.name, head.scope]),
         status=AlertStatus.RESOLVED if head.transition == "recovered" else AlertStatus.FIRING,
-        title=head.name,
+        title=f"{head.name}: no data" if head.transition == "no data" else head.name,
         summary=_body(sent),
         group=monitor or head.name,
         labels=_labels(sent, head),

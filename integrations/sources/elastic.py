@@ -23,7 +23,6 @@ RECOVERED = frozenset({"recovered", "resolved", "ok"})
 WARNINGS = ("warning", "nodata", "medium", "low")
 """How the action groups of a lesser threshold end: `metrics.threshold.nodata`, `slo.burnRate.low`."""
 
-
 SEVERITIES: Mapping[str, Severity] = {**SPOKEN, "high": "critical", "medium": "warning", "low": "info"}
 
 NOWHERE = frozenset({"", "*", "query matched"})

@@ -99,7 +99,7 @@ class Grafana:
   "state": "alerting",
   "message": ""
 }"""
-    example_resolved = example.replace(b'"firing"', b'"resolved"').replace(b"0001-01-01T", b"2026-11-20T")
+    example_resolved = example.replace(b'"firing"', b'"resolved"').replace(b"0001-01-01T00:00", b"2026-11-20T03:20")
     example_headers: Mapping[str, str] = {}
 
     def verify(self, settings: Settings, request: Request, now: datetime) -> None:

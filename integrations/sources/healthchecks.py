@@ -69,13 +69,13 @@ class Healthchecks(ByToken):
 def read(settings: Settings, sent: Sent) -> Alert:
     code = required(line(sent.code, LABEL), "$.code", "$CODE")
     status = status_of(sent.status, STATUSES, "$.status")
-    name = line(sent.name, TITLE)
+    name = line(sent.name, TITLE) or f"Check {code}"
     exit_status = None if line(sent.exit_status, LABEL) == NOT_KNOWN else sent.exit_status
     fields = {"alertname": name, "exit_status": exit_status}
     return Told(
         fingerprint=code,
         status=status,
-        title=name or f"Check {code}",
+        title=f"{name}: {line(sent.status, LABEL).lower()}",
         summary=sent.output,
         labels=graded(fields | tag_labels(listed(sent.tags, None)), settings.severity),
         links=[("Healthchecks", sent.url)],

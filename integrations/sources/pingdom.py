@@ -103,7 +103,7 @@ def read(sent: Sent) -> Alert:
     return Told(
         fingerprint=f"check {number}",
         status=status,
-        title=name,
+        title=f"{name}: {line(sent.current_state, NAME).lower()}",
         summary=_summary(sent),
         labels=_labels(sent, params),
         links=[("Pingdom", report), ("Monitored", params.get("full_url") or params.get("url"))],

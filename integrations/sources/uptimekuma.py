@@ -33,12 +33,9 @@ class Settings(TokenSettings):
     """`token`: what the notification's additional headers send as `Authorization: Bearer`."""
 
     severity: Annotated[Severity, Field(description="of a monitor without a tag `severity`")] = "critical"
-    url: (
-        Annotated[
-            str, Field(pattern=r"^https?://\S+$", description="where your Uptime Kuma is, for links to its monitors")
-        ]
-        | None
-    ) = None
+    url: Annotated[
+        str, Field(pattern=r"^(https?://\S+)?$", description="where your Uptime Kuma is, for links to its monitors")
+    ] = ""
 
 
 class Monitor(msgspec.Struct, frozen=True):
@@ -132,11 +129,13 @@ def read_monitor(settings: Settings, monitor: Monitor, beat: Heartbeat) -> Alert
     number = required(line(monitor.id, NAME), "$.monitor.id", "the monitor's number")
     name = required(line(monitor.name, TITLE), "$.monitor.name", "the monitor's name")
     status = status_of(beat.status, STATUSES, "$.heartbeat.status")
+    # Not "is down": the standard's words for a whole system would overrule the monitor's own severity.
+    state = "down" if status is AlertStatus.FIRING else "up"
     own_page = f"{settings.url.rstrip('/')}/dashboard/{number}" if settings.url else None
     return Told(
         fingerprint=f"monitor {number}",
         status=status,
-        title=name,
+        title=f"{name}: {state}",
         summary=beat.msg,
         labels=_labels(settings, monitor),
         links=[("Uptime Kuma", own_page), ("Monitored", monitor.url)],

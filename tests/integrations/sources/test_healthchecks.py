@@ -26,7 +26,7 @@ def test_a_check_that_is_down_is_read_with_all_its_facts() -> None:
     assert parse(EXAMPLE) == Alert(
         fingerprint=CODE,
         status=AlertStatus.FIRING,
-        title="Nightly export of checkout",
+        title="Nightly export of checkout: down",
         service="checkout",
         labels={
             "alertname": "Nightly export of checkout",
@@ -53,7 +53,7 @@ def test_the_body_that_the_page_gives_is_read_with_every_variable_filled_in() ->
     }.items():
         body = body.replace(name, value)
     alert = parse(body.encode())
-    assert (alert.title, alert.service, alert.fingerprint) == ('The "best" job', "shop", CODE)
+    assert (alert.title, alert.service, alert.fingerprint) == ('The "best" job: down', "shop", CODE)
     assert "exit_status" not in alert.labels
 
 
@@ -86,7 +86,7 @@ def test_the_check_is_the_problem_whatever_it_is_called() -> None:
 
 
 def test_a_check_without_a_name_is_called_by_its_code() -> None:
-    assert parse(EXAMPLE | {"name": ""}).title == f"Check {CODE}"
+    assert parse(EXAMPLE | {"name": ""}).title == f"Check {CODE}: down"
 
 
 def test_what_the_job_said_is_the_details() -> None:

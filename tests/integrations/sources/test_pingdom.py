@@ -25,7 +25,7 @@ def test_a_check_that_is_down_is_read_with_all_its_facts() -> None:
     assert alert == Alert(
         fingerprint="check 12345",
         status=FIRING,
-        title="Checkout",
+        title="Checkout: down",
         summary="HTTP Server Error 503 Service Unavailable",
         service="checkout",
         labels={
@@ -100,7 +100,7 @@ def test_the_time_is_read_in_both_its_forms(changes: dict[str, object], at: date
 
 @pytest.mark.parametrize("odd", [{"check_params": 3}, {"check_params": {"url": 4}}, {"tags": [None, 3]}, {"tags": 9}])
 def test_what_is_odd_beside_the_state_costs_no_alert(odd: dict[str, object]) -> None:
-    assert one(**odd).title == "Checkout"
+    assert one(**odd).title == "Checkout: down"
 
 
 @pytest.mark.parametrize(

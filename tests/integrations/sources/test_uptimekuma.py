@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from engine.bootstrap import shipped_config
+from engine.core.classify import classify
 from engine.core.errors import Unauthorized, Unreadable
-from engine.core.model import Alert, AlertStatus, Link
+from engine.core.model import Alert, AlertStatus, Link, Priority
 from engine.ports import Parsed
 from integrations.sources.uptimekuma import Settings, UptimeKuma
 from tests.integrations.sources.bodies import NOW, request
@@ -41,7 +43,7 @@ def test_a_monitor_that_is_down_is_read_with_all_its_facts() -> None:
     assert one(EXAMPLE, url="https://kuma.example/") == Alert(
         fingerprint="monitor 7",
         status=AlertStatus.FIRING,
-        title="Checkout",
+        title="Checkout: down",
         summary="timeout of 48000ms exceeded",
         service="checkout",
         labels={
@@ -61,7 +63,7 @@ def test_a_monitor_that_is_down_is_read_with_all_its_facts() -> None:
 
 def test_up_ends_it() -> None:
     over = one(body(heartbeat={"status": 1, "time": "2026-11-20 03:26:02.123"}))
-    assert over.status is AlertStatus.RESOLVED
+    assert (over.status, over.title) == (AlertStatus.RESOLVED, "Checkout: up")
     assert (over.starts_at, over.ends_at) == (None, datetime(2026, 11, 20, 3, 26, 2, 123000, tzinfo=UTC))
 
 
@@ -113,6 +115,11 @@ def test_a_tag_says_how_bad_it_is_and_the_setting_where_none_does(
     tags: list[tuple[str, str]], setting: dict[str, object], severity: str
 ) -> None:
     assert one(body(monitor=tagged(*tags)), **setting).labels["severity"] == severity
+
+
+def test_a_service_that_is_down_is_as_bad_as_its_tag_says_and_not_the_whole_system() -> None:
+    wiki = one(body(monitor={"name": "Wiki service", **tagged(("severity", "info"))}))
+    assert classify(shipped_config().classification, wiki).priority is Priority.P3
 
 
 def test_tags_are_labels_whatever_their_order() -> None:
