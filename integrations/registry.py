@@ -12,7 +12,15 @@ from engine.ports import Action, Channel, Source
 from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
+from integrations.sources.datadog import Datadog
+from integrations.sources.elastic import Elastic
 from integrations.sources.generic import Generic
+from integrations.sources.grafana import Grafana
+from integrations.sources.healthchecks import Healthchecks
+from integrations.sources.newrelic import NewRelic
+from integrations.sources.pingdom import Pingdom
+from integrations.sources.sentry import Sentry
+from integrations.sources.uptimekuma import UptimeKuma
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +33,15 @@ class ChannelKind:
 
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
+    "datadog": Datadog(),
+    "elastic": Elastic(),
     "generic": Generic(),
+    "grafana": Grafana(),
+    "healthchecks": Healthchecks(),
+    "newrelic": NewRelic(),
+    "pingdom": Pingdom(),
+    "sentry": Sentry(),
+    "uptimekuma": UptimeKuma(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {

@@ -16,7 +16,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.classify import read_values
@@ -28,6 +27,7 @@ from integrations.sources.expressions import Expression
 from integrations.sources.reading import (
     FINGERPRINT,
     GROUP,
+    JSON,
     KNOWN_LINKS,
     LABEL,
     NAME,
@@ -46,8 +46,6 @@ from integrations.sources.reading import (
 )
 from integrations.sources.signatures import Secret, check_signature
 from integrations.sources.times import read_time
-
-JSON = msgspec.json.Decoder()
 
 RESOLVED = (
     *("resolved", "resolve", "ok", "okay", "up", "closed", "close", "recovered", "recovery"),

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.core.errors import Unreadable
-from engine.core.model import Alert, Link
+from engine.core.model import Alert, AlertStatus, Link
 from engine.core.texts import clean
 from engine.ports import Fault, Parsed
 
@@ -49,6 +49,8 @@ SURROGATE_ESCAPES = re.compile(
 )
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 
+JSON = msgspec.json.Decoder()
+
 T = TypeVar("T")
 
 
@@ -57,14 +59,18 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `")
-        raise Unreadable(path.rstrip("`") or "$", reason) from error
+        raise _misfit(error) from error
     except UnicodeDecodeError as error:
         raise Unreadable("$", "text that is not UTF-8, as JSON has to be") from error
     except RecursionError as error:
         raise Unreadable("$", "nested too deeply to be an alert") from error
     except msgspec.DecodeError as error:
         raise Unreadable("$", f"not JSON: {error}") from error
+
+
+def _misfit(error: msgspec.ValidationError) -> Unreadable:
+    reason, _, path = str(error).partition(" - at `")
+    return Unreadable(path.rstrip("`") or "$", reason)
 
 
 def tidy(body: bytes) -> bytes:
@@ -92,6 +98,37 @@ def read_each(items: Iterable[T], read: Callable[[T], Alert], path: Callable[[in
     if faults and not alerts:
         raise Unreadable(faults[0].path, faults[0].reason)
     return Parsed(alerts=tuple(alerts), faults=tuple(faults))
+
+
+def read_one(kind: type[T], body: bytes, read: Callable[[T], Alert | str]) -> Parsed:
+    """Of a sender whose body is one alert. `read` gets it as a structure; a text that it returns is the note which says
+    why there is no alert. Raises Unreadable with the JSON path and what is wrong there."""
+    # All of it is decoded first, so that what is no JSON is found in what nobody asks for as well.
+    value = decode(JSON, tidy(body))
+    try:
+        found = read(msgspec.convert(value, kind))
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
+    except RecursionError as error:
+        raise Unreadable("$", "nested too deeply to be an alert") from error
+    return Parsed(alerts=(), note=found) if isinstance(found, str) else Parsed(alerts=(found,))
+
+
+def required(value: str, path: str, what: str) -> str:
+    """The value; raises Unreadable where it is empty. `what` is wanted there."""
+    if not value:
+        raise Unreadable(path, f"missing or empty; {what} is needed")
+    return value
+
+
+def status_of(said: object, words: Mapping[str, AlertStatus], path: str) -> AlertStatus:
+    """What the sender's word stands for, in any case; raises Unreadable with the words that would be right."""
+    status = words.get(line(said, NAME).lower())
+    if status is None:
+        *others, last = (f'"{word}"' for word in words)
+        right = f"{', '.join(others)} or {last}" if others else last
+        raise Unreadable(path, f"{said!r:.40} is not a status; {right} is")
+    return status
 
 
 def text(value: object, limit: int) -> str:

@@ -5,18 +5,38 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pydantic import BaseModel, SecretStr
 
 from engine.core.errors import Unauthorized
-from engine.core.policy import SecretRef
+from engine.core.policy import Model, SecretRef
 from engine.ports import Request
+from integrations.sources.times import read_time
 
 Secret = SecretStr | SecretRef
 """As it stands in the configuration; `with_secrets` makes it fit for use."""
 
+TOLERANCE = timedelta(minutes=5)
+"""How far a signed time may be from ours; an older request may be one that somebody has recorded and sends again."""
+
 M = TypeVar("M", bound=BaseModel)
+
+
+class TokenSettings(Model):
+    """`token`: what the sender puts behind `Authorization: Bearer`. Without, the address is the secret."""
+
+    token: Secret | None = None
+
+
+class ByToken:
+    """The proof of a source whose sender signs nothing, but takes a header of our choice."""
+
+    def verify(self, settings: TokenSettings, request: Request, now: datetime) -> None:
+        del now
+        if settings.token is not None:
+            check_bearer(settings.token, request)
 
 
 def with_secrets(settings: M, read: Callable[[SecretRef], SecretStr | None]) -> M:
@@ -32,12 +52,21 @@ def check_bearer(secret: Secret, request: Request) -> None:
         raise Unauthorized("the Authorization header does not carry this integration's bearer token")
 
 
-def check_signature(secret: Secret, header: str, request: Request) -> None:
-    """Raises Unauthorized unless `header` holds the HMAC-SHA256 of the raw body in hex, with or without `sha256=`."""
+def check_signature(secret: Secret, header: str, request: Request, *, before: str = "") -> None:
+    """Raises Unauthorized unless `header` holds the HMAC-SHA256 of `before` and the raw body in hex, with or without
+    `sha256=`."""
     presented = request.headers.get(header.lower(), "").strip().lower().removeprefix("sha256=")
-    expected = hmac.new(_reveal(secret).encode(), request.body, hashlib.sha256).hexdigest()
+    signed = before.encode("utf-8", "replace") + request.body
+    expected = hmac.new(_reveal(secret).encode(), signed, hashlib.sha256).hexdigest()
     if not _same(presented, expected):
         raise Unauthorized(f"the {header} header does not hold the body's HMAC-SHA256 under this integration's secret")
+
+
+def check_fresh(header: str, request: Request, now: datetime) -> None:
+    """Raises Unauthorized unless `header` holds a time, in seconds since 1970, within `TOLERANCE` of `now`."""
+    at = read_time(request.headers.get(header.lower()))
+    if at is None or abs(now - at) > TOLERANCE:
+        raise Unauthorized(f"the {header} header does not hold a time of the last 5 minutes, in seconds since 1970")
 
 
 def _same(presented: str, expected: str) -> bool:

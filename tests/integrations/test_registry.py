@@ -9,7 +9,18 @@ def test_every_entry_stands_under_its_own_name() -> None:
 
 
 def test_the_documented_sources_channels_and_steps_are_there() -> None:
-    assert set(SOURCES) == {"alertmanager", "generic"}
+    assert set(SOURCES) == {
+        "alertmanager",
+        "datadog",
+        "elastic",
+        "generic",
+        "grafana",
+        "healthchecks",
+        "newrelic",
+        "pingdom",
+        "sentry",
+        "uptimekuma",
+    }
     assert set(CHANNELS) == {"email", "log", "slack", "webhook"}
     assert set(ACTIONS) == {"manual"}
 
