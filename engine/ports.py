@@ -265,6 +265,10 @@ class Desk(Protocol):
     async def board(self, person: tuple[str, str]) -> Board:
         """Raises NotFound for a stranger, Overloaded."""
 
+    async def amended(self, *, incident: str, source: str, text: str, key: str) -> bool:
+        """What was noted from `source` was changed there: the record stays, and gets this line. False where nothing was
+        noted from it. Raises NotFound, Overloaded."""
+
     async def summary(self, person: tuple[str, str], incident: str) -> str:
         """What the report says of it in a few sentences. Raises NotFound, Overloaded."""
 

@@ -220,6 +220,8 @@ class Note(Base):
     name: Literal["note"] = "note"
     text: Text
     happened_at: Moment | None = None
+    source: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """Where it was said, like slack:C012AB3CDE4/1795172538.000100."""
 
 
 class Tick(Base):

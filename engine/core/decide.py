@@ -316,6 +316,7 @@ def _open_room(draft: Draft, command: OpenRoom, actor: Actor, state: State) -> D
 
 def _note(draft: Draft, command: Note, actor: Actor, state: State) -> Decision:
     facts = {"happened_at": format_time(command.happened_at)} if command.happened_at else {}
+    facts |= {"source": command.source} if command.source else {}
     draft.record(Kind.NOTE, actor, command.text, text=command.text, **facts)
     renew(draft, actor)
     return draft.decision("Noted.")

@@ -11,15 +11,16 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Connection
 
-from engine.core.commands import Command
+from engine.core.commands import Command, Note
 from engine.core.errors import NotFound, Overloaded, Refusal
 from engine.core.intake import AlertAction
-from engine.core.model import Actor, ActorKind, OwnAction
+from engine.core.model import ENGINE, Actor, ActorKind, OwnAction
 from engine.core.policy import Config
 from engine.core.sealing import admits, veil
+from engine.core.timeline import Kind
 from engine.db import incidents, records
 from engine.ports import Answer, Board, Declaration, Watch
-from engine.services import configs
+from engine.services import configs, reading
 from engine.services.answers import Question, run_once
 from engine.services.context import Context
 from engine.services.declaring import declare
@@ -52,21 +53,29 @@ class FrontDesk:
             actor = await self._who(person)
             if not key:
                 return _answer(await self._desk.run(incident, command, actor, generation=generation))
-            asked = f"{incident} {command.model_dump_json()} {generation}"
-            kept = await run_once(
-                self._context,
-                Question(
-                    caller=person[0], key=f"{person[0]}:{key}", request=hashlib.sha256(asked.encode()).hexdigest()
-                ),
-                ref=incident,
-                command=command,
-                actor=actor,
-                generation=generation,
-                show=lambda done: json.dumps(_said(done)),
-            )
-            return Answer(**json.loads(kept.body))
+            return await self._once(actor, incident, command, generation, f"{person[0]}:{key}")
 
         return await _told(work, what=command.name, incident=incident, via=person[0])
+
+    async def _once(self, actor: Actor, incident: str, command: Command, generation: int | None, key: str) -> Answer:
+        asked = f"{incident} {command.model_dump_json()} {generation}"
+        kept = await run_once(
+            self._context,
+            Question(caller=key.partition(":")[0], key=key, request=hashlib.sha256(asked.encode()).hexdigest()),
+            ref=incident,
+            command=command,
+            actor=actor,
+            generation=generation,
+            show=lambda done: json.dumps(_said(done)),
+        )
+        return Answer(**json.loads(kept.body))
+
+    async def amended(self, *, incident: str, source: str, text: str, key: str) -> bool:
+        lines = await reading.timeline(self._context, incident, ENGINE)
+        if not any(line.kind == Kind.NOTE.value and line.data.get("source") == source for line in lines):
+            return False
+        await self._once(ENGINE, incident, Note(text=text), None, key)
+        return True
 
     async def declare(self, *, person: tuple[str, str], declaration: Declaration) -> Answer:
         async def work() -> Answer:

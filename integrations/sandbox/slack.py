@@ -223,6 +223,22 @@ class SlackSandbox:
         }
         return await self.send_event(event, event_id=event_id)
 
+    async def edit(self, message: Message, text: str) -> AppAnswer:
+        """Whoever wrote a message writes it anew, and the app hears of it."""
+        now = self.workspace.update(message, Content(text=html.escape(text, quote=False)))
+        edited = {"edited": {"user": message.author, "ts": f"{self.workspace.clock():.6f}"}}
+        return await self._tell_change("message_changed", message, message={**show_message(now), **edited})
+
+    async def delete(self, message: Message) -> AppAnswer:
+        """Whoever wrote a message deletes it, and the app hears of it."""
+        self.workspace.delete(message)
+        return await self._tell_change("message_deleted", message, deleted_ts=message.ts)
+
+    async def _tell_change(self, subtype: str, before: Message, **facts: object) -> AppAnswer:
+        event = {"type": "message", "subtype": subtype, "hidden": True, "channel": before.channel}
+        at, previous = f"{self.workspace.clock():.6f}", show_message(before)
+        return await self.send_event({**event, "ts": at, "previous_message": previous, **facts})
+
     async def message_shortcut(self, callback_id: str, message: Message, *, user: str) -> AppAnswer:
         """`user` takes a shortcut from a message's menu."""
         trigger = self.workspace.grants.trigger(Click(user=user))

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 OURS = re.compile(r"^tocsin_")
 """Every button and dialog of ours, those of other releases too: messages stay pressable across an upgrade."""
 COMMAND = re.compile(r"^/(tocsin|incident)$")
-HOME, REACTION = "app_home_opened", "reaction_added"
+HOME, REACTION, MESSAGE = "app_home_opened", "reaction_added", "message"
 
 
 def build_app(front: Front, *, signing_secret: SecretStr) -> AsyncApp:
@@ -45,6 +45,7 @@ def build_app(front: Front, *, signing_secret: SecretStr) -> AsyncApp:
     app.shortcut(SHORTCUT)(front.marks.receive_shortcut)
     app.event(HOME)(front.home.receive)
     app.event(REACTION)(front.marks.receive_reaction)
+    app.event(MESSAGE)(front.marks.receive_message)
     app.error(_answer_error)
     return app
 

@@ -113,6 +113,9 @@ SCOPES = (
 )
 
 
+EVENTS_HEARD = ("app_home_opened", "reaction_added", "message.channels", "message.groups")
+"""The last two: a message that was put onto the timeline is edited or deleted afterwards."""
+
 BY_THE_APP_TOKEN = frozenset({"apps.connections.open"})
 """Methods that no scope of the bot's is for: the app-level token has its own, connections:write."""
 
@@ -133,7 +136,7 @@ def manifest(base_url: str, *, socket_mode: bool = False) -> Mapping[str, Any]:
         "features": _features(address),
         "oauth_config": {"scopes": {"bot": [scope.name for scope in SCOPES]}},
         "settings": {
-            "event_subscriptions": {**requests, "bot_events": ["app_home_opened", "reaction_added"]},
+            "event_subscriptions": {**requests, "bot_events": list(EVENTS_HEARD)},
             "interactivity": {"is_enabled": True, **requests},
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket_mode,

@@ -43,6 +43,7 @@ MARK = "pushpin"
 """The reaction that puts a message onto the timeline."""
 SHORTCUT = "tocsin_note_message"
 QUOTED = 8_000
+CHANGES = frozenset({"message_changed", "message_deleted"})
 
 
 async def ensure_room(client: AsyncWebClient, envelope: Envelope) -> str:
@@ -127,6 +128,24 @@ class Said(BaseModel):
     user: str = ""
 
 
+class Edited(BaseModel):
+    user: str = ""
+    ts: Annotated[str, Field(min_length=1)]
+
+
+class Version(Said):
+    edited: Edited | None = None
+
+
+class Amendment(BaseModel):
+    """docs.slack.dev/reference/events/message/message_changed and …/message_deleted"""
+
+    channel: Annotated[str, Field(min_length=1)]
+    ts: str
+    message: Version | None = None
+    deleted_ts: str = ""
+
+
 class MessageShortcut(BaseModel):
     """docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload, on a message"""
 
@@ -134,6 +153,15 @@ class MessageShortcut(BaseModel):
     channel: Named
     message: Said
     response_url: str = ""
+
+
+def _source(channel: str, ts: str) -> str:
+    return f"slack:{channel}/{ts}"
+
+
+def _quoted(text: str) -> str:
+    """As it was typed: Slack escapes the three characters that its own markup begins with."""
+    return clean(html.unescape(text))[:QUOTED]
 
 
 class Marks:
@@ -156,6 +184,36 @@ class Marks:
         wanted = reaction.reaction == MARK and reaction.item.type == "message"
         if wanted and self._seen.first(str(body.get("event_id", ""))):
             self._replies.later(self._mark(reaction.user, reaction.item.channel, reaction.item.ts))
+
+    async def receive_message(self, ack: AsyncAck, event: dict[str, Any]) -> None:
+        """Only what changes a message is looked at; what people say to each other is none of ours."""
+        await ack()
+        if event.get("subtype") not in CHANGES:
+            return
+        try:
+            amendment = Amendment.model_validate(event)
+        except ValidationError as error:
+            log.warning("slack.message_unreadable", faults=error.error_count())
+            return
+        self._replies.later(self._amend(amendment))
+
+    async def _amend(self, amendment: Amendment) -> None:
+        said = amendment.message
+        if said is not None and said.edited is None:
+            return  # Slack itself has added a preview
+        ts, channel = said.ts if said else amendment.deleted_ts, amendment.channel
+        if said is None:
+            text = "A message that was noted here was deleted in Slack; what is on record stays."
+        else:
+            text = f"A message that was noted here was edited in Slack; it says now: {_quoted(said.text)}"
+        try:
+            ref = await self._incident_of(channel)
+            if ref is not None:
+                source, key = _source(channel, ts), f"slack:{channel}/{ts}/{amendment.ts}"
+                await self._desk.amended(incident=ref, source=source, text=text, key=key)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError, TocsinError) as error:
+            why = read_refusal(error).code if isinstance(error, SlackApiError) else type(error).__name__
+            log.warning("slack.amendment_lost", channel=channel, message=ts, error=why)
 
     async def receive_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
@@ -182,8 +240,12 @@ class Marks:
                 await self._replies.whisper(user, channel, "This channel is no war room; nothing was noted.")
             return
         author = await self._author(said.user)
-        text = f"{author}: {clean(html.unescape(said.text))[:QUOTED]}"
-        note = Note(text=f"{text} ({link})" if link else text, happened_at=datetime.fromtimestamp(float(ts), UTC))
+        text = f"{author}: {_quoted(said.text)}"
+        note = Note(
+            text=f"{text} ({link})" if link else text,
+            happened_at=datetime.fromtimestamp(float(ts), UTC),
+            source=_source(channel, ts),
+        )
         work = self._desk.act(person=("slack", user), incident=ref, command=note, key=f"{channel}/{ts}")
         answer = await carried_out(work, user=user, incident=ref, mark=ts)
         sentence = f"Noted on the timeline of {ref}." if answer.changed else answer.sentence

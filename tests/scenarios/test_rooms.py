@@ -92,6 +92,24 @@ async def test_the_message_shortcut_does_the_same_and_says_where_it_can_not(scen
     assert stage.told("ops-lead")[-1] == "This channel is no war room; nothing was noted."
 
 
+async def test_what_becomes_of_a_marked_message_is_noted_and_the_record_stays(scene: Stage) -> None:
+    stage = scene
+    made = await opened(stage)
+    said = stage.slack.say("rolled back to 41", user=stage.slack_id("ops-senior"), channel=made.id)
+    small_talk = stage.slack.say("coffee?", user=stage.slack_id("ops-senior"), channel=made.id)
+    await mark(stage, said, "ops-lead")
+    await stage.slack.edit(said, "rolled back to 40 <really>")
+    await stage.slack.edit(small_talk, "tea?")
+    await stage.slack.delete(said)
+    await stage.slack.delete(small_talk)
+    await stage.app.slack.drain()
+    first, edited, deleted = await notes(stage)
+    assert first["reason"].startswith("ops-senior: rolled back to 41 (")
+    assert edited["reason"].endswith("it says now: rolled back to 40 <really>")
+    assert deleted["reason"] == "A message that was noted here was deleted in Slack; what is on record stays."
+    assert {edited["actor"], deleted["actor"]} == {"system:engine"}
+
+
 async def test_a_mark_by_a_stranger_or_elsewhere_notes_nothing(scene: Stage) -> None:
     stage = scene
     made = await opened(stage)

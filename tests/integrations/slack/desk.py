@@ -76,6 +76,9 @@ class FakeDesk:
             people=PEOPLE,
         )
 
+    async def amended(self, *, incident: str, source: str, text: str, key: str) -> bool:
+        return False
+
     async def summary(self, person: tuple[str, str], incident: str) -> str:
         await self.contact(person)
         return f"{incident}: checkout was down for <41> min."

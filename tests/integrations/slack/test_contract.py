@@ -7,7 +7,7 @@ from slack_sdk.models.blocks import ActionsBlock
 
 from engine.core.model import ActionItem, MessageKind, OwnAction, PlaybookStep, State
 from engine.ports import Board
-from integrations.slack.app import COMMAND, HOME, REACTION
+from integrations.slack.app import COMMAND, HOME, MESSAGE, REACTION
 from integrations.slack.blocks import render
 from integrations.slack.buttons import Action, ButtonValue
 from integrations.slack.home import home
@@ -78,4 +78,9 @@ def test_the_app_is_made_with_every_command_shortcut_and_event_that_is_listened_
     app = manifest("https://tocsin.example.com")
     assert [COMMAND.fullmatch(one["command"]) is not None for one in app["features"]["slash_commands"]] == [True]
     assert [one["callback_id"] for one in app["features"]["shortcuts"]] == [Modal.DECLARE.value, SHORTCUT]
-    assert app["settings"]["event_subscriptions"]["bot_events"] == [HOME, REACTION]
+    assert app["settings"]["event_subscriptions"]["bot_events"] == [
+        HOME,
+        REACTION,
+        f"{MESSAGE}.channels",
+        f"{MESSAGE}.groups",
+    ]
