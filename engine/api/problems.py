@@ -136,7 +136,7 @@ async def answer_error(request: Request, error: TocsinError) -> Response:
     return response
 
 
-async def _on_http(request: Request, error: HTTPException) -> Response:
+async def answer_http_error(request: Request, error: HTTPException) -> Response:
     """What the framework refuses, and bodies that are too large."""
     status, code = error.status_code, code_of(error)
     _tell(request, status, code)
@@ -146,9 +146,11 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     kinds = {one["type"] for one in error.errors()}
     if "json_invalid" in kinds:
-        return await _on_http(request, HTTPException(400))
+        return await answer_http_error(request, HTTPException(400))
     if any(tuple(one["loc"]) == ("body",) for one in error.errors()) and not _is_json(request):
-        return await _on_http(request, HTTPException(415, "Send JSON, with the header Content-Type: application/json."))
+        return await answer_http_error(
+            request, HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
+        )
     _tell(request, 422, "invalid")
     return invalid([Fault(path=_path(one["loc"]), reason=_reason(one)) for one in error.errors()])
 
@@ -186,7 +188,7 @@ def _tell(request: Request, status: int, code: str) -> None:
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     TocsinError: answer_error,
-    HTTPException: _on_http,
+    HTTPException: answer_http_error,
     RequestValidationError: _on_invalid,
 }
 

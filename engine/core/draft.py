@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -101,10 +101,10 @@ class Draft:
         return self.case.policy.ladder(self.incident.priority)
 
     def change(self, **columns: Any) -> None:
-        self.incident = replace(self.incident, **columns)
+        self.incident = self.incident.but(**columns)
 
     def record(self, kind: Kind, actor: Actor | str, reason: str, **facts: object) -> None:
-        self.events.append(Event(kind=kind.value, actor=str(actor), reason=reason, data=facts))
+        self.events.append(Event(kind=str(kind), actor=str(actor), reason=reason, data=facts))
 
     def stop(self, untils: Iterable[Until], reason: str) -> None:
         """Queued pages with these `until` are withdrawn; those queued by this same decision are not."""

@@ -38,7 +38,10 @@ def _wanted(case: Case) -> Iterator[Timer]:
         ladder = case.ladder
         yield from _lease(case)
         yield from _update(case, ladder)
-        yield from _queue(case, ladder)
+        if silent(case):
+            yield from _queue(case, ladder)
+            yield from _response(case, ladder)
+            return
         yield from _response(case, ladder)
         yield from _exhausted(case, ladder)
         for place, step in enumerate(ladder.steps):
@@ -91,7 +94,7 @@ def _page(case: Case, step: Step, level: Level, *, first: bool) -> Iterator[Time
     incident = case.incident
     key = page_key(incident, level.number, first=first)
     ended = incident.acknowledged_at is not None and (first or step.until is Until.ACKNOWLEDGED)
-    if silent(case) or ended or _paged_for_more(case, key):
+    if ended or _paged_for_more(case, key):
         return
     due = page_due(incident, step, level.number, first=first)
     if due <= case.passed_over.get(key, UNKNOWN):  # a lowering may give it a time that is still to come
@@ -123,7 +126,7 @@ def _own_response(case: Case, step: Step, level: Level, within: timedelta) -> It
     """A higher level's own answer counts from its page, if that is one of this cycle."""
     incident = case.incident
     paged = _held(incident, page_due(incident, step, level.number, first=False))
-    if incident.acknowledged_at is None and not silent(case) and paged >= incident.cycle_started_at:
+    if incident.acknowledged_at is None and paged >= incident.cycle_started_at:
         yield _answer(incident, level.number, paged + within)
 
 
@@ -131,7 +134,7 @@ def _exhausted(case: Case, ladder: Ladder) -> Iterator[Timer]:
     """The last level has had its time and nobody has answered: nothing else would ever happen. It is a notice to the
     queue, which releases before this one know how to fire."""
     incident, steps, within = case.incident, ladder.steps, ladder.respond_within
-    if incident.acknowledged_at is not None or silent(case) or not steps or not isinstance(within, timedelta):
+    if incident.acknowledged_at is not None or not steps or not isinstance(within, timedelta):
         return
     due = response_due(incident, ladder, case.config.business_hours)
     for place, step in enumerate(steps):
@@ -173,7 +176,7 @@ def _update(case: Case, ladder: Ladder) -> Iterator[Timer]:
 
 def _queue(case: Case, ladder: Ladder) -> Iterator[Timer]:
     incident = case.incident
-    if not silent(case) or incident.acknowledged_at is not None:
+    if incident.acknowledged_at is not None:
         return
     due, reason = incident.cycle_started_at, "the operations queue is told; nobody is paged"
     if ladder.hours is Hours.BUSINESS:

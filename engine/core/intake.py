@@ -132,19 +132,19 @@ def _urgency(placed: Placed) -> tuple[int, bool, timedelta]:
 def _record_opening(draft: Draft, first: Placed) -> None:
     incident, found = draft.incident, draft.incident.classification
     again = f" (again after {incident_ref(incident.previous)})" if incident.previous else ""
-    facts = {"key": first.key, "fingerprint": first.alert.fingerprint, "priority": incident.priority.value}
+    facts = {"key": first.key, "fingerprint": first.alert.fingerprint, "priority": str(incident.priority)}
     draft.record(Kind.OPENED, first.actor, first.alert.title + again, previous=incident.previous, **facts)
     draft.record(
         Kind.CLASSIFIED,
         ENGINE,
         found.reason,
-        priority=found.priority.value,
+        priority=str(found.priority),
         rule=found.rule,
-        alert_level=found.alert_level.value if found.alert_level else None,
+        alert_level=str(found.alert_level) if found.alert_level else None,
         page=found.page,
         respond_within_s=int(found.respond_within.total_seconds()) if found.respond_within else None,
     )
-    draft.record(Kind.PHASE, ENGINE, "opened", phase=State.DETECTION.value, **{"from": None})
+    draft.record(Kind.PHASE, ENGINE, "opened", phase=str(State.DETECTION), **{"from": None})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

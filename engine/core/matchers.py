@@ -91,4 +91,4 @@ def _escape(value: str) -> str:
 
 def all_match(matchers: tuple[Matcher, ...], labels: Mapping[str, str]) -> bool:
     """True where every matcher matches; no matcher at all matches everything."""
-    return all(matcher.matches(labels) for matcher in matchers)
+    return not matchers or all(matcher.matches(labels) for matcher in matchers)

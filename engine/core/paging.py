@@ -157,7 +157,7 @@ def _page_person(
         reason,
         page=page,
         contact=contact,
-        seat=seat.value,
+        seat=str(seat),
         level=level.number,
         level_title=level.title,
         channels=[channel for channel, _ in used],

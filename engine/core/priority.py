@@ -41,7 +41,7 @@ def set_priority(
 def _caps(draft: Draft) -> dict[int, datetime]:
     """By level, when it would be paged (level 1: when the response is due) under the row in force so far, not held."""
     case = replace(
-        draft.case, incident=replace(draft.incident, hold_until=None), fired=draft.case.fired | draft.fired.keys()
+        draft.case, incident=draft.incident.but(hold_until=None), fired=draft.case.fired | draft.fired.keys()
     )
     first = numbers(draft)[:1]
     caps: dict[int, datetime] = {}

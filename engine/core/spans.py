@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, time, timedelta
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -85,6 +86,7 @@ Zone = Annotated[str, AfterValidator(check_zone)]
 TWO_MINUTES = 120
 
 
+@lru_cache(maxsize=1024)  # of a configuration there are a few, and each incident spells them
 def spell(span: timedelta) -> str:
     """`90 s`, `5 min`, `2 h`, `1 h 30 min`, `3 d`: whole seconds that have passed, so that an answer after 4 min 59.9 s
     was not one after 5 min."""

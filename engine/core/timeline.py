@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from types import NoneType
+
+from pydantic_core import to_json
 
 from engine.core.model import Event, RecordedEvent
 
@@ -68,7 +72,25 @@ class Kind(StrEnum):
     POISONED = "engine.set_aside"
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+PLAIN = frozenset({str, int, bool, NoneType})
+"""Of these every encoder makes the same text."""
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def canonical(line: Sequence[object], data: Mapping[str, object]) -> bytes:
+    """The JSON that is hashed. It is the standard library's; where all is plain, pydantic's is the same to the byte and
+    takes a fraction of the time."""
+    if PLAIN.issuperset(map(type, data.values())) or all(map(_is_plain, data.values())):
+        try:
+            return to_json([*line, dict(sorted(data.items()))])
+        except ValueError:  # half a character, which has no UTF-8
+            pass
+    return _encode([*line, data]).encode("utf-8", "surrogatepass")
+
+
+def _is_plain(value: object) -> bool:
+    return type(value) in PLAIN or (type(value) is list and {*map(type, value)} <= PLAIN)
 
 
 def event_hash(incident: int, seq: int, at: datetime, event: Event, prev_hash: str) -> str:
@@ -77,10 +99,11 @@ def event_hash(incident: int, seq: int, at: datetime, event: Event, prev_hash: s
 
 
 def _hash(incident: int, seq: int, at: str, event: Event, prev_hash: str) -> str:
-    text = _canonical([prev_hash, incident, seq, at, event.kind, event.actor, event.reason, event.data])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    line = (prev_hash, incident, seq, at, event.kind, event.actor, event.reason)
+    return hashlib.sha256(canonical(line, event.data)).hexdigest()
 
 
+@lru_cache(maxsize=1024)  # the lines of a decision bear one time
 def format_time(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always the same length."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

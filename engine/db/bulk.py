@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Table
 
 from engine.db.types import Json, UtcDateTime, json_text, time_text
 
-CHUNK = 16
-"""Rows per statement on SQLite. Each number of rows up to this is a statement of its own in the driver's cache."""
+CHUNK, MOST = 16, 64
+"""Rows per statement on SQLite: any number up to CHUNK, or a multiple of that up to MOST. Each number is a statement of
+its own in the driver's cache, so there may not be too many of them."""
 
 Row = Mapping[str, Any]
 
@@ -49,7 +50,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         return
     form = form_of(table, connection.dialect.name)
     if connection.dialect.name == "sqlite":
-        for chunk in _chunks(form.values(rows), CHUNK):
+        for chunk in _chunks(form.values(rows)):
             connection.exec_driver_sql(form.statement(len(chunk)), tuple(chain.from_iterable(chunk)))
     else:
         connection.exec_driver_sql(form.statement(1), [tuple(values) for values in form.values(rows)])
@@ -106,10 +107,12 @@ def _update_on_postgresql(table: str, columns: Names, added: Names, where: Names
     return f'UPDATE "{table}" SET {", ".join(told)} FROM {source} WHERE {" AND ".join(found)}'  # noqa: S608 - as above
 
 
-def _chunks(rows: Iterable[list[Any]], size: int) -> Iterator[list[list[Any]]]:
-    rest = iter(rows)
-    while chunk := list(islice(rest, size)):
-        yield chunk
+def _chunks(rows: Iterable[list[Any]]) -> Iterator[list[list[Any]]]:
+    rest = list(rows)
+    while rest:
+        size = min(MOST, len(rest) // CHUNK * CHUNK) or len(rest)
+        yield rest[:size]
+        del rest[:size]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,8 +130,9 @@ class Form:
         for row in rows:
             values = list(pick(row))
             for place, convert in self.converted:
-                if values[place] is not None:
-                    values[place] = convert(values[place])
+                value = values[place]
+                if value is not None:
+                    values[place] = convert(value)
             yield values
 
     def statement(self, count: int) -> str:

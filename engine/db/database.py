@@ -27,6 +27,9 @@ Work = Callable[[Connection], T]
 TRIES = 4
 READERS = 4
 BUSY_SECONDS = 10
+STATEMENTS = 256
+"""Prepared statements that a connection to SQLite keeps: twice the driver's own number, for rows are written many at a
+time, and each number of them is another statement."""
 # serialization failure, deadlock: PostgreSQL asks for the transaction to be run again
 AGAIN = ("40001", "40P01")
 # connection exceptions, a server that only reads (a failover), roles and databases that it does not know, insufficient
@@ -62,7 +65,7 @@ def sync_engine(url: URL) -> Engine:
         poolclass=QueuePool,
         pool_size=READERS + 1,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "cached_statements": STATEMENTS},
     )
     event.listen(db_engine, "connect", _pragmas)
     return db_engine

@@ -132,7 +132,7 @@ class Claimed:
 def message_row(incident: Incident, message: Message, now: datetime, *, updatable: bool) -> dict[str, Any]:
     return {
         "incident_id": incident.id,
-        "kind": message.kind.value,
+        "kind": str(message.kind),
         "channel": message.channel,
         "address": message.address,
         "reason": message.reason,
@@ -140,8 +140,8 @@ def message_row(incident: Incident, message: Message, now: datetime, *, updatabl
         "page": message.page,
         "level": message.level,
         "level_title": message.level_title,
-        "seat": message.seat.value if message.seat else None,
-        "until": message.until.value,
+        "seat": str(message.seat) if message.seat else None,
+        "until": str(message.until),
         "respond_by": message.respond_by,
         "deadline_at": message.deadline_at or now + KEEP_TRYING,
         "priority": incident.priority.rank,

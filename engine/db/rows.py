@@ -37,17 +37,17 @@ INCIDENT_VALUES = attrgetter(*INCIDENT_FIELDS)
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
-    row = dict(zip(INCIDENT_FIELDS, INCIDENT_VALUES(incident), strict=True))
+    row = dict(vars(incident))
     row["classification"] = classification_json(incident.classification)
     row["level_caps"] = caps_json(incident.level_caps)
-    row["priority"], row["state"] = incident.priority.value, incident.state.value
+    row["priority"], row["state"] = str(incident.priority), str(incident.state)
     return row
 
 
 def changed_columns(before: Incident, after: Incident) -> dict[str, Any]:
     """Only what differs, as the columns take it."""
-    pairs = zip(INCIDENT_FIELDS, INCIDENT_VALUES(before), INCIDENT_VALUES(after), strict=True)
-    changed = {name: value for name, old, value in pairs if value != old}
+    known = vars(before)
+    changed = {name: value for name, value in vars(after).items() if value != known[name]}
     if "classification" in changed:
         changed["classification"] = classification_json(after.classification)
     if "level_caps" in changed:
@@ -61,10 +61,10 @@ def caps_json(caps: Mapping[int, datetime]) -> dict[str, str]:
 
 def classification_json(found: Classification) -> dict[str, Any]:
     return {
-        "priority": found.priority.value,
+        "priority": str(found.priority),
         "rule": found.rule,
         "reason": found.reason,
-        "alert_level": found.alert_level.value if found.alert_level else None,
+        "alert_level": str(found.alert_level) if found.alert_level else None,
         "page": found.page,
         "respond_within_s": found.respond_within.total_seconds() if found.respond_within is not None else None,
     }
@@ -90,14 +90,14 @@ def read_incident(row: Row[Any]) -> Incident:
     values["declined"] = tuple(values["declined"] or ())
     values["invited"] = tuple(values["invited"] or ())
     values["priority"], values["state"] = Priority(values["priority"]), State(values["state"])
-    return Incident(**values)
+    return Incident.of(values)
 
 
 def alert_row(incident: int, alert: Alert, now: datetime) -> dict[str, Any]:
     return {
         "incident_id": incident,
         "fingerprint": alert.fingerprint,
-        "status": alert.status.value,
+        "status": str(alert.status),
         "title": alert.title,
         "summary": alert.summary,
         "service": alert.service,
@@ -169,10 +169,10 @@ def timer_row(incident: int, timer: Timer, now: datetime) -> dict[str, Any]:
     return {
         "incident_id": incident,
         "key": timer.key,
-        "kind": timer.kind.value,
+        "kind": str(timer.kind),
         "level": timer.level,
         "due_at": timer.due_at,
-        "until": timer.until.value,
+        "until": str(timer.until),
         "state": "pending",
         "reason": timer.reason,
         "created_at": now,

@@ -146,7 +146,7 @@ class Ledger:
         withdrawn = outbox.stoppable(connection, case.incident.id, decision.stopped) if decision.stopped else []
         events = (*decision.events, *(_cancelled(row, decision.stop_reason) for row in withdrawn))
         head = self._chain(decision.incident, events)
-        incident = replace(decision.incident, **head, version=case.incident.version + 1)
+        incident = decision.incident.but(**head, version=case.incident.version + 1)
         self._changed.append((case.incident, incident))
         if decision.ticks or changes_course(case.incident, incident):
             self._at_once.add(incident.id)

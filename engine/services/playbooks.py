@@ -45,7 +45,7 @@ def follow_priority(connection: Connection, playbooks: Playbooks, case: Case, de
         return decision
     facts = {"playbook": playbook.version, "instead_of": before.playbook}
     event = Event(kind=Kind.PLAYBOOK_ATTACHED.value, actor=str(ENGINE), reason=why, data=facts)
-    return replace(decision, incident=replace(after, playbook=playbook.version), events=(*decision.events, event))
+    return replace(decision, incident=after.but(playbook=playbook.version), events=(*decision.events, event))
 
 
 def keep(connection: Connection, playbooks: Iterable[Playbook]) -> None:

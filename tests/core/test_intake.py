@@ -69,6 +69,15 @@ def test_an_alert_finds_its_service_and_the_key_of_its_incident(
     assert (found.service, found.key) == (service, key)
 
 
+def test_an_incident_is_copied_with_other_values_and_nothing_that_it_does_not_have() -> None:
+    before = incident()
+    after = before.but(level=2, title="Checkout is slow")
+    assert after == replace(before, level=2, title="Checkout is slow")
+    assert after != before
+    with pytest.raises(TypeError, match="an incident has no levle"):
+        before.but(levle=2)
+
+
 def test_long_keys_stay_apart_and_fit_an_index() -> None:
     keys = {place(CONFIG, replace(alert(), group="x" * 9999 + end), MONITOR).key for end in ("a", "b", "\ud800")}
     assert len(keys) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.model import Event, RecordedEvent
-from engine.core.timeline import GENESIS, chain, event_hash, format_time, verify
+from engine.core.timeline import GENESIS, canonical, chain, event_hash, format_time, verify
 from tests.core.cases import NOON, minutes
 
 LINES = [Event(kind="note", actor="person:a", reason=f"line {n}", data={"n": n, "at": None}) for n in range(4)]
@@ -30,6 +31,18 @@ def test_a_record_goes_on_where_it_ended() -> None:
     rest = chain(42, LINES[2:], NOON, seq=2, head=start[-1].hash)
     assert start + rest == RECORD
     assert chain(42, [], NOON, seq=2, head="x") == ()
+
+
+TEXTS = st.text(st.characters(codec=None))
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(TEXTS | st.floats(), max_size=3)
+
+
+@given(st.lists(TEXTS, max_size=4), st.dictionaries(TEXTS, VALUES | st.dictionaries(TEXTS, VALUES, max_size=2)))
+def test_what_is_hashed_is_the_standard_librarys_json_whatever_stands_in_the_line(
+    line: list[str], data: dict[str, Any]
+) -> None:
+    expected = json.dumps([*line, data], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert canonical(line, data) == expected.encode("utf-8", "surrogatepass")
 
 
 def altered(**changes: Any) -> list[RecordedEvent]:

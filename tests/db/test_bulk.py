@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Column, Connection, Integer, Table, insert
 from sqlalchemy.exc import IntegrityError
 
 from engine.core.model import Priority
-from engine.db.bulk import CHUNK, Change, insert_rows, update_rows
+from engine.db.bulk import CHUNK, MOST, Change, insert_rows, update_rows
 from engine.db.database import Database, connect
 from engine.db.tables import alerts, events, incidents, outbox, timers
 from engine.db.types import Json, UtcDateTime
@@ -65,7 +65,7 @@ def stored(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-@pytest.mark.parametrize("count", [1, 2 * CHUNK + 3])
+@pytest.mark.parametrize("count", [1, 2 * CHUNK + 3, MOST + CHUNK + 3])
 async def test_rows_are_stored_as_the_column_types_store_them(database: Database, table: Table, count: int) -> None:
     def work(connection: Connection) -> None:
         if table is not incidents:

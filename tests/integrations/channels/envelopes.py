@@ -102,7 +102,7 @@ def envelope(**changes: Any) -> Envelope:
     """A change belongs to the first that has a field of that name: the envelope, its message, its incident."""
     others = [name for name in changes if name not in Envelope.__slots__]
     told = {name: changes.pop(name) for name in others if name in Message.__slots__}
-    about = {name: changes.pop(name) for name in others if name in Incident.__slots__ and name not in told}
+    about = {name: changes.pop(name) for name in others if name in Incident.__dataclass_fields__ and name not in told}
     usual = Envelope(
         id="d-1001",
         message=message(**told),
