@@ -15,6 +15,7 @@ from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
 from engine.api.parts import Parts, TheParts
 from engine.api.problems import HANDLERS, LastResort
+from engine.api.senders import Senders
 from engine.api.webhooks import DirectRoute, Webhooks
 from engine.core.errors import NotFound
 from engine.core.intake import AlertAction
@@ -80,7 +81,8 @@ def create_api(parts: Parts) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     api.state.parts = parts
-    _add_webhooks(api, Webhooks(parts))
+    senders = Senders(parts)
+    _add_webhooks(api, Webhooks(parts, senders))
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
