@@ -13,6 +13,8 @@ from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
 from integrations.sources.generic import Generic
+from integrations.sources.opsgenie import Opsgenie
+from integrations.sources.pagerduty import PagerDuty
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,8 @@ class ChannelKind:
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
     "generic": Generic(),
+    "opsgenie": Opsgenie(),
+    "pagerduty": PagerDuty(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {
