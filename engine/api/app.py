@@ -13,6 +13,7 @@ from engine.api import commands, health, incidents
 from engine.api.auth import Gate
 from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
+from engine.api.dropin.routes import add_dropins
 from engine.api.parts import Parts, TheParts
 from engine.api.problems import HANDLERS, LastResort
 from engine.api.senders import Senders
@@ -29,6 +30,11 @@ TAGS = [
     {"name": "alerts", "description": "Monitoring sends alerts to the address of an integration."},
     {"name": "incidents", "description": "What is going on, and the record of it."},
     {"name": "commands", "description": "What may be asked of an incident. A refusal changes nothing and says why."},
+    {
+        "name": "drop-in",
+        "description": "Other products' addresses: what sends to them sends here once host and key are changed. "
+        "Answers and refusals are in the words of that product.",
+    },
     {"name": "chat", "description": "What Slack sends."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
@@ -83,6 +89,7 @@ def create_api(parts: Parts) -> FastAPI:
     api.state.parts = parts
     senders = Senders(parts)
     _add_webhooks(api, Webhooks(parts, senders))
+    add_dropins(api, parts, senders)
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
