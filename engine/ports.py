@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from engine.core.commands import Command
+from engine.core.commands import Acknowledge, Command, Note
 from engine.core.model import Alert, Incident, Message, OwnAction, PlaybookStep, Priority
 
 
@@ -39,6 +39,27 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a sender asks of the incident in which its alert of this fingerprint fires: to be acknowledged, or noted on.
+    `by` is whom it names as the one who asks: a contact's id, name or address, or somebody unknown here."""
+
+    fingerprint: str
+    command: Acknowledge | Note
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """Something that was done to a service and is no problem by itself, like a deployment. Its service is found as an
+    alert's is: by a route that its labels match, else `service`, else the integration's."""
+
+    text: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    service: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
     """What a body holds. One alert that can't be read never costs the others: it is a fault beside them. `note` says
     why a body that is in order holds no alert: it is the vendor's ping, or tells of something that is no problem."""
@@ -46,6 +67,8 @@ class Parsed:
     alerts: tuple[Alert, ...]
     faults: tuple[Fault, ...] = ()
     note: str = ""
+    wishes: tuple[Wish, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 class Source(Protocol):

@@ -18,6 +18,8 @@ from integrations.sources.generic import Generic
 from integrations.sources.grafana import Grafana
 from integrations.sources.healthchecks import Healthchecks
 from integrations.sources.newrelic import NewRelic
+from integrations.sources.opsgenie import Opsgenie
+from integrations.sources.pagerduty import PagerDuty
 from integrations.sources.pingdom import Pingdom
 from integrations.sources.sentry import Sentry
 from integrations.sources.uptimekuma import UptimeKuma
@@ -42,6 +44,8 @@ SOURCES: Mapping[str, Source] = {
     "pingdom": Pingdom(),
     "sentry": Sentry(),
     "uptimekuma": UptimeKuma(),
+    "opsgenie": Opsgenie(),
+    "pagerduty": PagerDuty(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {

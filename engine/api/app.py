@@ -14,8 +14,10 @@ from engine.api import commands, health, incidents
 from engine.api.auth import Gate
 from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
+from engine.api.dropin.routes import add_dropins
 from engine.api.parts import Parts, TheParts
 from engine.api.problems import HANDLERS, LastResort
+from engine.api.senders import Senders
 from engine.api.shortcut import Shortcut
 from engine.api.webhooks import DirectRoute, Webhooks
 from engine.core.errors import NotFound
@@ -30,6 +32,11 @@ TAGS = [
     {"name": "alerts", "description": "Monitoring sends alerts to the address of an integration."},
     {"name": "incidents", "description": "What is going on, and the record of it."},
     {"name": "commands", "description": "What may be asked of an incident. A refusal changes nothing and says why."},
+    {
+        "name": "drop-in",
+        "description": "Other products' addresses: what sends to them sends here once host and key are changed. "
+        "Answers and refusals are in the words of that product.",
+    },
     {"name": "chat", "description": "What Slack sends."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
@@ -92,7 +99,9 @@ def create_api(parts: Parts) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     api.state.parts = parts
-    _add_webhooks(api, Webhooks(parts))
+    senders = Senders(parts)
+    _add_webhooks(api, Webhooks(parts, senders))
+    add_dropins(api, parts, senders)
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)

@@ -9,6 +9,13 @@ from engine.api.problems import CODES, MEDIA_TYPE, SENTENCES, Problem
 
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
+GENIE_KEY = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "`GenieKey` and the key of an integration whose source is `opsgenie`.",
+}
+
 NOT_OURS = ("HTTPValidationError", "ValidationError")
 
 REFUSALS: dict[int, tuple[str, str, str]] = {
@@ -64,8 +71,9 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas |= {**problem.pop("$defs", {}), "Problem": problem}
     for name in NOT_OURS:
         schemas.pop(name, None)
+    document["components"].setdefault("securitySchemes", {})["GenieKey"] = GENIE_KEY
     for methods in document["paths"].values():
         for operation in methods.values():
-            if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {MEDIA_TYPE: {}}):
+            if NOT_OURS[0] in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]
     return document

@@ -44,6 +44,14 @@ async def read_body(request: Request, headers: Mapping[str, str], limit: int) ->
     return b"".join(chunks)
 
 
+async def read_plain(request: Request, limit: int) -> tuple[dict[str, str], bytes]:
+    """The headers, their names in lower case, and the body. Raises HTTPException: 415 where it is compressed, 413."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise HTTPException(415, "Send the body uncompressed.", {"Accept-Encoding": "identity"})
+    return headers, await read_body(request, headers, limit)
+
+
 def announced(headers: Mapping[str, str]) -> int:
     """The length that the body is said to have; 0 where nothing is said that makes sense."""
     length = headers.get("content-length", "")

@@ -132,14 +132,14 @@ def _sentence(error: Exception) -> str:
 async def answer_error(request: Request, error: TocsinError) -> Response:
     """Refuses, and logs that it did."""
     response = refuse(error)
-    _tell(request, response.status_code, code_of(error))
+    tell(request, response.status_code, code_of(error))
     return response
 
 
 async def answer_http_error(request: Request, error: HTTPException) -> Response:
     """What the framework refuses, and bodies that are too large."""
     status, code = error.status_code, code_of(error)
-    _tell(request, status, code)
+    tell(request, status, code)
     return problem(status, code, SENTENCES.get(status, str(error.detail)), headers=error.headers)
 
 
@@ -151,7 +151,7 @@ async def _on_invalid(request: Request, error: RequestValidationError) -> Respon
         return await answer_http_error(
             request, HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
         )
-    _tell(request, 422, "invalid")
+    tell(request, 422, "invalid")
     return invalid([Fault(path=_path(one["loc"]), reason=_reason(one)) for one in error.errors()])
 
 
@@ -179,7 +179,7 @@ def _reason(error: Mapping[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def _tell(request: Request, status: int, code: str) -> None:
+def tell(request: Request, status: int, code: str) -> None:
     """By the route's pattern, never by the address: that of a webhook holds its key."""
     route = getattr(request.scope.get("route"), "path", "")
     client = request.client.host if request.client else ""

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
-import structlog
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.api.limits import read_body
+from engine.api.limits import read_plain
 from engine.api.parts import Parts
 from engine.api.problems import code_of
-from engine.core.errors import NotFound, SettingsError, TocsinError
-from engine.core.model import Actor, ActorKind
-from engine.core.policy import Integration, Revision
-from engine.ports import Parsed, Source
+from engine.api.senders import Senders, Taken
+from engine.core.errors import TocsinError
+from engine.ports import Parsed
 from engine.ports import Request as Sent
-from engine.services.intake import Outcome
-
-log = structlog.get_logger()
-
-LARGE = 64 * 1024
-"""Bytes from which a body is parsed in a thread: some 100 alerts, more than a millisecond."""
 
 ENCODER = msgspec.json.Encoder()
 
@@ -41,22 +29,11 @@ class DirectRoute(APIRoute):
         return self.endpoint
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sender:
-    """A configured integration, ready to be read from."""
-
-    source: Source
-    settings: BaseModel
-    actor: Actor
-    fallback: str | None
-
-
 class Webhooks:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, senders: Senders) -> None:
         self._parts = parts
+        self._senders = senders
         self._metrics = parts.metrics
-        self._revision = 0
-        self._senders: dict[str, Sender] = {}
 
     async def receive(self, request: Request) -> Response:
         """202 once every alert that could be read is durable. Never a 2xx for one that is not."""
@@ -70,67 +47,15 @@ class Webhooks:
                 raise
 
     async def _receive(self, request: Request, kind: str, key: str) -> Response:
-        source = self._parts.sources.get(kind)
-        if source is None:
-            known = ", ".join(sorted(self._parts.sources))
-            raise NotFound("source_unknown", f"There is no source of this name; there are {known}.")
-        sender = self._sender(source, *await self._parts.keys.find(kind, key))
-        parsed = await self._read(request, sender)
-        outcomes: Sequence[Outcome] = ()
-        if parsed.alerts:
-            outcomes = await self._parts.intake.accept(parsed.alerts, sender.actor, fallback=sender.fallback)
-        self._tell(sender, outcomes, parsed)
-        return Response(_answer(outcomes, parsed), 202, media_type="application/json")
-
-    async def _read(self, request: Request, sender: Sender) -> Parsed:
-        """Raises Unauthorized before it looks at the body, Unreadable after it."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-        if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-            raise HTTPException(415, "Send the body uncompressed.", {"Accept-Encoding": "identity"})
-        sent = Sent(headers=headers, body=await read_body(request, headers, self._parts.webhook_limit))
-        now = self._parts.context.clock.now()
-        sender.source.verify(sender.settings, sent, now)
-        if len(sent.body) < LARGE:
-            return sender.source.parse(sender.settings, sent, now)
-        return await asyncio.to_thread(sender.source.parse, sender.settings, sent, now)
-
-    def _sender(self, source: Source, name: str, integration: Integration, revision: Revision) -> Sender:
-        """Settings are read once for each revision."""
-        if revision.id != self._revision:
-            self._revision, self._senders = revision.id, {}
-        known = self._senders.get(name)
-        if known is None:
-            actor = Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=source.name)
-            settings = self._parts.reveal(_settings(source, name, integration))
-            known = Sender(source=source, settings=settings, actor=actor, fallback=integration.service)
-            self._senders[name] = known
-        return known
-
-    def _tell(self, sender: Sender, outcomes: Sequence[Outcome], parsed: Parsed) -> None:
-        for action, count in Counter(outcome.action for outcome in outcomes).items():
-            self._metrics.alerts.labels(sender.actor.id, action.value).inc(count)
-        if parsed.faults:
-            first = f"{parsed.faults[0].path}: {parsed.faults[0].reason}"
-            log.warning(
-                "webhook.partly_unreadable",
-                integration=sender.actor.id,
-                read=len(parsed.alerts),
-                faults=len(parsed.faults),
-                first=first,
-            )
+        sender = await self._senders.find(kind, key)
+        headers, body = await read_plain(request, self._parts.webhook_limit)
+        parsed = await self._senders.read(sender, Sent(headers=headers, body=body))
+        taken = await self._senders.take(sender, parsed)
+        return Response(_answer(taken, parsed), 202, media_type="application/json")
 
 
-def _settings(source: Source, name: str, integration: Integration) -> BaseModel:
-    """`tocsin check` finds what is wrong with them; a configuration that another release has checked may still be."""
-    try:
-        return source.settings.model_validate(integration.model_extra or {})
-    except ValidationError as error:
-        places = [".".join(map(str, one["loc"])) for one in error.errors()]
-        raise SettingsError(f"the settings of the integration {name} are invalid: {', '.join(places)}") from error
-
-
-def _answer(outcomes: Sequence[Outcome], parsed: Parsed) -> bytes:
-    answer: dict[str, object] = {"alerts": outcomes}
+def _answer(taken: Taken, parsed: Parsed) -> bytes:
+    answer: dict[str, object] = {"alerts": taken.outcomes}
     if parsed.faults:
         answer["faults"] = parsed.faults
     if parsed.note:

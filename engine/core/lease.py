@@ -9,12 +9,13 @@ from engine.core.draft import Decision, Draft, unchanged
 from engine.core.escalation import response_due
 from engine.core.firing import ENDS_LEVEL_1
 from engine.core.lifecycle import enter
-from engine.core.model import Actor, State
+from engine.core.model import Actor, ActorKind, State
 from engine.core.spans import spell
 from engine.core.timeline import Kind, format_time
 
 
 def acknowledge(draft: Draft, command: Acknowledge, actor: Actor, state: State) -> Decision:
+    """A monitoring system may pass on that somebody has it; it holds the lease then, and commands nothing."""
     incident = draft.incident
     asked = incident.lease_asked_at is not None
     if incident.acknowledged_by and asked and incident.lease_owner == actor.id:
@@ -47,7 +48,7 @@ def _take(draft: Draft, actor: Actor, state: State) -> Decision:
     )
     draft.change(acknowledged_at=now, acknowledged_by=actor.id, lease_owner=actor.id)
     draft.change(lease_asked_at=None, lease_until=_lease_end(draft))
-    if incident.commander is None:
+    if incident.commander is None and actor.kind is not ActorKind.SOURCE:
         draft.change(commander=actor.id)
         draft.record(Kind.ASSIGNED, actor, "the first to acknowledge takes command", to=actor.id)
     enter(draft, state, actor, reason)
@@ -68,9 +69,14 @@ def _lease_end(draft: Draft) -> datetime | None:
 
 
 def renew(draft: Draft, actor: Actor) -> None:
-    """Any act on the incident renews the lease; an unanswered question is thereby answered, which is on record."""
-    if draft.incident.acknowledged_at is None or not draft.incident.state.active:
+    """Any act on the incident renews the lease; an unanswered question is thereby answered, which is on record. What a
+    monitoring system notes by itself is no sign of life of the one who was asked."""
+    if draft.incident.acknowledged_at is None or not draft.incident.state.active or _is_machine(draft, actor):
         return
     if draft.incident.lease_asked_at is not None:
         draft.record(Kind.LEASE_RENEWED, actor, "still on it")
     draft.change(lease_until=_lease_end(draft), lease_asked_at=None)
+
+
+def _is_machine(draft: Draft, actor: Actor) -> bool:
+    return actor.kind is ActorKind.SOURCE and actor.id != draft.incident.lease_owner

@@ -36,9 +36,9 @@ REFERENCE_KEYS = frozenset({"env", "file"})
 PATTERNS = (
     # scheme://user:password@host, also where the password itself holds an @
     (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]{0,20}://)[^\s/?#'\"]*@"), rf"\1{MASK}@"),
-    # Authorization headers, as text or as part of a printed mapping, and bearer tokens without their header
+    # Authorization headers, as text or as part of a printed mapping; bearer tokens and Opsgenie's keys without theirs
     (re.compile(r"(authorization['\"]?\s*[:=,]\s*(?:b?['\"])?)(?:\w+\s+)?[^\s'\",]+", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(r"\b(Bearer\s+)[A-Za-z0-9._~+/-]{16,}=*", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(r"\b((?:Bearer|GenieKey)\s+)[A-Za-z0-9._~+/-]{16,}=*", re.IGNORECASE), rf"\1{MASK}"),
     # Slack's tokens and incoming webhooks
     (re.compile(r"\bx(?:ox[a-z](?:\.xox[a-z])?|app)-[A-Za-z0-9-]{6,}"), MASK),
     (re.compile(r"(hooks\.slack\.com/)[^\s'\"<>]+"), rf"\1{MASK}"),
@@ -66,7 +66,7 @@ def looks_secret(name: str) -> bool:
     return last.endswith(SECRET_ENDINGS) or words[-1] in SECRET_WORDS
 
 
-TRACES = re.compile(r"[=/'\"]|authorization|bearer|xox|xapp", re.IGNORECASE)
+TRACES = re.compile(r"[=/'\"]|authorization|bearer|geniekey|xox|xapp", re.IGNORECASE)
 """Every pattern needs one of these; most texts have none, and each line of the log is many texts."""
 
 

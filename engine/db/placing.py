@@ -26,8 +26,8 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """`active`: the active incident in which the alert still fires, else the one that its key leads to. `latest`: the
-    newest incident of the key, whatever became of it."""
+    """`active`: the active incident in which the alert still fires, also once another source's incident has taken it
+    over, else the one that its key leads to. `latest`: the newest incident of the key, whatever became of it."""
 
     active: int | None = None
     latest: int | None = None
@@ -66,8 +66,10 @@ _ACTIVE = f"state IN ({', '.join(repr(state.value) for state in ACTIVE_STATES)})
 _LOOK_UP = f"""
 SELECT
     (SELECT max(alert.incident_id) FROM alert JOIN incident ON incident.id = alert.incident_id
-     WHERE alert.fingerprint = wanted.fingerprint AND alert.status = 'firing'
-       AND incident.source = wanted.source AND incident.{_ACTIVE}),
+     WHERE alert.fingerprint = wanted.fingerprint AND alert.status = 'firing' AND incident.{_ACTIVE}
+       AND (incident.source = wanted.source OR EXISTS
+            (SELECT 1 FROM key_alias JOIN incident AS merged ON merged.key = key_alias.key
+             WHERE key_alias.incident_id = incident.id AND merged.source = wanted.source))),
     (SELECT incident.id FROM incident WHERE incident.key = wanted.key AND incident.{_ACTIVE}),
     (SELECT incident.id FROM key_alias JOIN incident ON incident.id = key_alias.incident_id
      WHERE key_alias.key = wanted.key AND incident.{_ACTIVE}),

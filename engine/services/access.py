@@ -167,6 +167,20 @@ class Keys:
 
     async def find(self, source: str, key: str) -> tuple[str, Integration, Revision]:
         """The integration's name, itself, and the revision in force. Raises Unauthorized."""
+        revision = await self._in_force()
+        name = self._known[1].get(digest(key))
+        integration = revision.config.integrations.get(name) if name else None
+        if name is None or integration is None or integration.source != source:
+            raise Unauthorized("no integration of this source has this key")
+        return name, integration, revision
+
+    async def known(self, key: str) -> bool:
+        """Whether any integration has it, of whatever source."""
+        await self._in_force()
+        return digest(key) in self._known[1]
+
+    async def _in_force(self) -> Revision:
+        """The revision in force, whose keys are known then."""
         revisions = self._context.revisions
         revision = revisions.seen
         if revision is None:
@@ -174,8 +188,4 @@ class Keys:
         if self._known[0] != revision.id:
             keys = await self.url_keys()
             self._known = (revision.id, {digest(value): name for name, (_, value) in keys.items()})
-        name = self._known[1].get(digest(key))
-        integration = revision.config.integrations.get(name) if name else None
-        if name is None or integration is None or integration.source != source:
-            raise Unauthorized("no integration of this source has this key")
-        return name, integration, revision
+        return revision

@@ -170,6 +170,22 @@ def texts(values: Mapping[str, Any], limit: int) -> dict[str, str]:
     return read if len(read) <= MOST_LABELS else _fewest(read)
 
 
+def details(values: object) -> tuple[dict[str, str], dict[str, str]]:
+    """What a sender adds of its own accord, as labels and annotations. A label, which rules may look at, is a text of
+    one line or a number. Anything else is an annotation, as are addresses, and a `priority`: another system's P3 may be
+    what it wakes people for."""
+    if not isinstance(values, dict):
+        return {}, {"details": shown} if (shown := text(values, ANNOTATION)) else {}
+    short = {name: value for name, value in values.items() if name.lower() != "priority" and _is_short(value)}
+    return texts(short, LABEL), texts({name: values[name] for name in values if name not in short}, ANNOTATION)
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LABEL and "\n" not in value and not WEB_ADDRESS.match(value)
+    return isinstance(value, (int, float))
+
+
 def _fewest(read: Mapping[str, str]) -> dict[str, str]:
     kept = sorted(read, key=lambda name: (name not in DECIDING, name))[: MOST_LABELS - 1]
     return {name: read[name] for name in kept} | {"left_out": f"{len(read) - len(kept)} more"}

@@ -31,11 +31,18 @@ from integrations.registry import ACTIONS
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADMIN_TOKEN = "api-test-admin-token"
 SIGNATURE_SECRET = "api-test-signature-secret"
-KEYS = {"alertmanager": "key-of-alertmanager", "generic": "key-of-generic", "signed": "key-of-signed"}
+SENDERS = ("alertmanager", "generic", "signed", "pagerduty", "opsgenie", "guarded-pagerduty", "guarded-opsgenie")
+KEYS = {name: f"key-of-{name}" for name in SENDERS}
 
 INTEGRATIONS: Mapping[str, Mapping[str, Any]] = {
     "alertmanager": {"source": "alertmanager", "key": KEYS["alertmanager"]},
     "generic": {"source": "generic", "key": KEYS["generic"]},
+    "pagerduty": {"source": "pagerduty", "key": KEYS["pagerduty"]},
+    "opsgenie": {"source": "opsgenie", "key": KEYS["opsgenie"]},
+    **{
+        f"guarded-{source}": {"source": source, "key": KEYS[f"guarded-{source}"], "token": {"env": "SIGNED_SECRET"}}
+        for source in ("pagerduty", "opsgenie")
+    },
     "signed": {
         "source": "generic",
         "key": KEYS["signed"],

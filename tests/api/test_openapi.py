@@ -41,11 +41,36 @@ async def test_every_operation_lists_its_refusals_as_problem_documents(light_hou
         if path.startswith("/api/"):
             assert expected(method, path) <= listed, (method, path)
             assert about["security"] == [{"HTTPBearer": []}], path
-        for status in listed:
+        for status in listed if "drop-in" not in about["tags"] else ():
             content = about["responses"][status]["content"]["application/problem+json"]
             assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
             assert content["example"]["status"] == int(status)
             assert about["responses"][status]["description"]
+
+
+async def test_every_operation_in_the_words_of_another_product_lists_that_products_refusals(light_house: House) -> None:
+    document = light_house.app.api.openapi()
+    found = {(method, path): about for method, path, about in operations(document) if "drop-in" in about["tags"]}
+    assert {(method, path) for method, path in found if "alerts" not in path} == {
+        ("post", "/v2/enqueue"),
+        ("post", "/v2/change/enqueue"),
+    }
+    assert {(method, path.removeprefix("/v2/alerts")) for method, path in found if "alerts" in path} == {
+        ("post", ""),
+        ("post", "/{identifier}/close"),
+        ("post", "/{identifier}/acknowledge"),
+        ("post", "/{identifier}/notes"),
+        ("get", "/{identifier}"),
+        ("get", "/requests/{requestId}"),
+    }
+    for (method, path), about in found.items():
+        form = "Refused" if "alerts" in path else "Rejected"
+        refusals = {status: answer for status, answer in about["responses"].items() if status >= "400"}
+        assert {"413", "415", "429"} <= refusals.keys() or method == "get", path
+        for answer in refusals.values():
+            schema = answer["content"]["application/json"]["schema"]
+            assert schema == {"$ref": f"#/components/schemas/{form}"}, (path, answer)
+        assert about.get("security", []) == ([{"GenieKey": []}] if "alerts" in path else []), path
 
 
 async def test_the_webhook_lists_what_a_sender_has_to_expect(light_house: House) -> None:

@@ -126,7 +126,7 @@ WRONG_ADDRESSES = (
     ("/webhooks/alertmanager/wrong", 401, "unauthorized"),
     ("/webhooks/alertmanager/%00", 401, "unauthorized"),
     ("/webhooks/alertmanager/schlüssel", 401, "unauthorized"),
-    (f"/webhooks/pagerduty/{KEYS['generic']}", 404, "source_unknown"),
+    (f"/webhooks/carrier-pigeon/{KEYS['generic']}", 404, "source_unknown"),
     (f"/webhooks/alertmanager/{KEYS['alertmanager']}/more", 404, "no_such_address"),
     ("/webhooks/alertmanager", 404, "no_such_address"),
 )
@@ -238,7 +238,7 @@ async def test_what_is_taken_and_what_is_refused_is_counted(light_house: House) 
     async with light_house.client(role=None) as sender:
         await sender.post(ALERTMANAGER, json=group(alert(instance="a"), alert(instance="b")))
         await sender.post(ALERTMANAGER, content=b"unreadable")
-        await sender.post("/webhooks/pagerduty/key", content=b"{}")
+        await sender.post("/webhooks/carrier-pigeon/key", content=b"{}")
         told = (await sender.get("/metrics")).text
     assert 'tocsin_alerts_total{action="opened",integration="alertmanager"} 1.0' in told
     assert 'tocsin_alerts_total{action="joined",integration="alertmanager"} 1.0' in told

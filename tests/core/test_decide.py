@@ -366,6 +366,29 @@ def test_any_act_renews_the_lease_and_answers_the_question(name: str, fields: di
     assert engine.due(TimerKind.LEASE_ANSWER) == {}
 
 
+MONITORING = Actor(kind=ActorKind.SOURCE, id="datadog", name="PagerDuty", role=Role.RESPONDER, via="pagerduty")
+
+
+def test_a_note_of_a_monitoring_system_is_no_sign_of_life_of_the_owner() -> None:
+    engine = Engine().open()
+    engine.do("acknowledge")
+    engine.wait(minutes(17))
+    decision = engine.do("note", MONITORING, text="Deployed 4f2a1c")
+    assert kinds(decision) == [Kind.NOTE]
+    assert engine.incident.lease_asked_at == NOON + minutes(15)
+    engine.wait(minutes(20))
+    assert engine.lines(Kind.UNACKNOWLEDGED)
+
+
+def test_a_monitoring_system_that_acknowledges_holds_the_lease_until_a_person_takes_over_and_commands() -> None:
+    engine = Engine().open()
+    assert engine.do("acknowledge", MONITORING).changed
+    assert (engine.incident.acknowledged_by, engine.incident.commander) == ("datadog", None)
+    assert engine.do("acknowledge", MONITORING).code == "already_acknowledged"
+    assert engine.do("acknowledge", LEAD).changed
+    assert (engine.incident.acknowledged_by, engine.incident.commander) == ("ops-lead", "ops-lead")
+
+
 def test_a_priority_confirmed_by_a_judgement_needs_no_second_confirmation() -> None:
     engine = Engine().open("P1")
     engine.do("acknowledge")

@@ -39,6 +39,7 @@ def test_a_name_that_only_sounds_like_one_is_left_alone(name: str) -> None:
         (f"https://hooks.slack.com/services/T/B/{SECRET}", "https://hooks.slack.com/•••"),
         (f"Authorization: Bearer {SECRET}", "Authorization: •••"),
         (f"{{'authorization': 'Basic {SECRET}'}}", "{'authorization': •••}"),
+        (f"curl -H 'GenieKey {SECRET}'", "curl -H 'GenieKey •••'"),
         (f"got Bearer {SECRET}==, sorry", "got Bearer •••, sorry"),
         ("xoxb-1234567890-abcdef and xapp-1-A012-34-ef", "••• and •••"),
         (f"Settings(password='{SECRET}', url='x')", "Settings(password=•••, url='x')"),

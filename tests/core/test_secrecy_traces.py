@@ -9,6 +9,7 @@ PIECES = [
     "authorization",
     "Authorization",
     "BEARER ",
+    "GenieKey ",
     "xoxb-",
     "xoxe.xoxp-",
     "xapp-1-",

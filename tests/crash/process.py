@@ -22,7 +22,7 @@ from engine.db import records
 from engine.db.database import connect
 from engine.db.tables import timers
 from engine.services.ticking import LAST_TICK
-from tests.real.test_alertmanager import free_port
+from tests.real.harness import free_port
 from tests.scenarios.stage import (
     ADMIN_TOKEN,
     BOT_TOKEN,

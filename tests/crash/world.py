@@ -27,7 +27,7 @@ from tests.crash import child
 from tests.crash.breaking import Break
 from tests.crash.points import Point
 from tests.crash.switch import Switch
-from tests.real.test_alertmanager import free_port
+from tests.real.harness import free_port
 from tests.scenarios.stage import (
     ADMIN_TOKEN,
     BOT_TOKEN,

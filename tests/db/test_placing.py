@@ -27,13 +27,15 @@ INCIDENTS = [
     (5, "shop/identity", State.DIAGNOSIS, "prometheus"),
     (6, "shop/stock", State.RESOLUTION, "grafana"),
     (7, "shop/basket", State.CANCELLED, "prometheus"),
+    (8, "shop/till", State.MERGED, "pagerduty"),
 ]
-ALIASES = [("shop/login", 5), ("shop/old", 3), ("shop/checkout", 5)]
+ALIASES = [("shop/login", 5), ("shop/old", 3), ("shop/checkout", 5), ("shop/till", 5)]
 # incident, fingerprint, status
 ALERTS = [
     (2, "fp-checkout", "firing"),
     (5, "fp-checkout", "firing"),
     (5, "fp-cleared", "resolved"),
+    (5, "fp-till", "firing"),
     (6, "fp-stock", "firing"),
     (7, "fp-basket", "firing"),
 ]
@@ -53,6 +55,14 @@ TABLE = [
     ),
     ("an alert that fires under another key", "shop/none", "grafana", "fp-stock", Found(active=6, latest=None)),
     ("the same fingerprint of another source", "shop/none", "prometheus", "fp-stock", NOTHING_FOUND),
+    (
+        "an alert that was merged into another source's incident",
+        "shop/none",
+        "pagerduty",
+        "fp-till",
+        Found(active=5, latest=None),
+    ),
+    ("one of a source from which nothing was merged", "shop/none", "grafana", "fp-till", NOTHING_FOUND),
     ("an alert that has cleared", "shop/none", "prometheus", "fp-cleared", NOTHING_FOUND),
     ("an alert of a cancelled incident", "shop/none", "prometheus", "fp-basket", NOTHING_FOUND),
     ("a key that would end a statement", "'; --", "prometheus", '"]', NOTHING_FOUND),
@@ -109,6 +119,7 @@ async def test_every_look_up_goes_by_an_index(sqlite_url: str) -> None:
     await database.close()
     found = [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
     assert [step for step in found if step.startswith("SCAN")] == ["SCAN json_each VIRTUAL TABLE INDEX 1:"]
-    by_key = [step for step in found if "(key=?)" in step]
+    assert "SEARCH key_alias USING INDEX ix_key_alias_incident_id (incident_id=?)" in found
+    by_key = [step for step in found if step.startswith("SEARCH incident ") and "(key=?)" in step]
     assert by_key[0] == "SEARCH incident USING INDEX ux_incident_active_key (key=?)"
     assert not any("ix_incident_state" in step for step in found)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event
 
 from engine.clock import VirtualClock
 from engine.core.model import State, Until
-from engine.db import incidents, outbox, picking, placing, records, timers
+from engine.db import alerts, incidents, outbox, picking, placing, records, timers
 from engine.db.database import connect
 from engine.db.picking import Room
 from engine.db.placing import Wanted
@@ -62,6 +62,10 @@ CALLS: dict[str, Call] = {
     **{f"incidents in {state}": partial(incidents.listing, state=state) for state in State},
     "incidents of a priority": lambda c: incidents.listing(c, priority="P0"),
     "incidents of a service": lambda c: incidents.listing(c, service="checkout"),
+    "an alert by its number": lambda c: alerts.numbered(c, "alertmanager", 1),
+    "a firing alert by its fingerprint": lambda c: alerts.firing(c, "alertmanager", "x"),
+    "the names of an incident's alerts": lambda c: alerts.names(c, "alertmanager", 1),
+    "active incidents of a service": lambda c: alerts.active_of_service(c, "checkout", 20),
     "incidents of a service that is rare": lambda c: incidents.listing(c, service="canary"),
 }
 

@@ -17,6 +17,8 @@ def test_the_documented_sources_channels_and_steps_are_there() -> None:
         "grafana",
         "healthchecks",
         "newrelic",
+        "opsgenie",
+        "pagerduty",
         "pingdom",
         "sentry",
         "uptimekuma",

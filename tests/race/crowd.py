@@ -13,7 +13,7 @@ import httpx
 
 from tests.crash.kills import LEASE, ROUNDS
 from tests.crash.world import Ground, World, world
-from tests.real.test_alertmanager import free_port
+from tests.real.harness import free_port
 from tests.scenarios.stage import KEY, alert, body, caller
 
 

@@ -23,7 +23,7 @@ from integrations.sandbox.slack_faults import Failure
 from tests.crash.process import Machine, machine
 from tests.crash.test_sigkill import fire
 from tests.faults.proxy import wire_to
-from tests.real.test_alertmanager import free_port
+from tests.real.harness import free_port
 
 LATE = timedelta(seconds=5)
 """What the next page may be late by when a replica dies, and when the database comes back."""

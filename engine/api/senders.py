@@ -1,0 +1,112 @@
+"""Configured integrations: whose key it is, what a body holds, and taking it. Every address for senders leads here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from engine.api.parts import Parts
+from engine.core.errors import NotFound, SettingsError
+from engine.core.model import Actor, ActorKind
+from engine.core.policy import Integration, Revision
+from engine.ports import Parsed, Source
+from engine.ports import Request as Sent
+from engine.services.intake import Outcome
+from engine.services.wishes import grant, put_on_record
+
+log = structlog.get_logger()
+
+LARGE = 64 * 1024
+"""Bytes from which a body is parsed in a thread: some 100 alerts, more than a millisecond."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """A configured integration, ready to be read from."""
+
+    source: Source
+    settings: BaseModel
+    actor: Actor
+    fallback: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What became of a body: of each alert; and for each wish the incident in which it was granted, or None."""
+
+    outcomes: Sequence[Outcome] = ()
+    granted: Sequence[str | None] = ()
+
+
+class Senders:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._revision = 0
+        self._known: dict[str, Sender] = {}
+
+    async def find(self, kind: str, key: str) -> Sender:
+        """Raises NotFound for a source that there is not, Unauthorized for a key that is of no integration of it."""
+        source = self._parts.sources.get(kind)
+        if source is None:
+            known = ", ".join(sorted(self._parts.sources))
+            raise NotFound("source_unknown", f"There is no source of this name; there are {known}.")
+        return self._sender(source, *await self._parts.keys.find(kind, key))
+
+    async def read(self, sender: Sender, sent: Sent) -> Parsed:
+        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable."""
+        now = self._parts.context.clock.now()
+        sender.source.verify(sender.settings, sent, now)
+        if len(sent.body) < LARGE:
+            return sender.source.parse(sender.settings, sent, now)
+        return await asyncio.to_thread(sender.source.parse, sender.settings, sent, now)
+
+    async def take(self, sender: Sender, parsed: Parsed) -> Taken:
+        """Returns once all of it is durable; raises Overloaded. Wishes come first: what is said of an alert together
+        with its end is said while it still fires."""
+        granted = [await grant(self._parts.context, wish, sender.actor) for wish in parsed.wishes]
+        outcomes: Sequence[Outcome] = ()
+        if parsed.alerts:
+            outcomes = await self._parts.intake.accept(parsed.alerts, sender.actor, fallback=sender.fallback)
+        for change in parsed.changes:
+            await put_on_record(self._parts.context, change, sender.actor, sender.fallback)
+        self._tell(sender, outcomes, parsed)
+        return Taken(outcomes=outcomes, granted=granted)
+
+    def _sender(self, source: Source, name: str, integration: Integration, revision: Revision) -> Sender:
+        """Settings are read once for each revision."""
+        if revision.id != self._revision:
+            self._revision, self._known = revision.id, {}
+        known = self._known.get(name)
+        if known is None:
+            actor = Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=source.name)
+            settings = self._parts.reveal(_settings(source, name, integration))
+            known = Sender(source=source, settings=settings, actor=actor, fallback=integration.service)
+            self._known[name] = known
+        return known
+
+    def _tell(self, sender: Sender, outcomes: Sequence[Outcome], parsed: Parsed) -> None:
+        for action, count in Counter(outcome.action for outcome in outcomes).items():
+            self._parts.metrics.alerts.labels(sender.actor.id, action.value).inc(count)
+        if parsed.faults:
+            first = f"{parsed.faults[0].path}: {parsed.faults[0].reason}"
+            log.warning(
+                "webhook.partly_unreadable",
+                integration=sender.actor.id,
+                read=len(parsed.alerts),
+                faults=len(parsed.faults),
+                first=first,
+            )
+
+
+def _settings(source: Source, name: str, integration: Integration) -> BaseModel:
+    """`tocsin check` finds what is wrong with them; a configuration that another release has checked may still be."""
+    try:
+        return source.settings.model_validate(integration.model_extra or {})
+    except ValidationError as error:
+        places = [".".join(map(str, one["loc"])) for one in error.errors()]
+        raise SettingsError(f"the settings of the integration {name} are invalid: {', '.join(places)}") from error
