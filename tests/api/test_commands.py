@@ -65,7 +65,9 @@ async def test_an_incident_is_worked_from_alert_to_closure(admin: httpx.AsyncCli
         assert told["changed"] is (code == "done")
         assert told["sentence"]
     shown = (await admin.get(f"{INCIDENTS}/INC-1")).json()
-    assert shown["actions"] == [{"what": "Watch expiry dates.", "owner": None, "due_on": None}]
+    assert shown["actions"] == [
+        {"what": "Watch expiry dates."} | dict.fromkeys(("owner", "due_on", "done_at", "done_by"))
+    ]
     assert shown["commander"] == "ops-senior"
 
 
