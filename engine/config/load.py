@@ -13,11 +13,18 @@ from engine.config.explain import explain
 from engine.config.ladders import check_ladders, check_people
 from engine.config.references import SECTIONS, Target, check_references
 from engine.config.registry import Registry
+from engine.config.routes import advise_on_routes, check_routes
 from engine.config.rules import check_rules
 from engine.core.errors import ConfigError, Finding
 from engine.core.policy import Config
 
-CHECKS: tuple[Callable[[Config], Iterable[Flaw]], ...] = (check_people, check_ladders, check_rules, check_keys)
+CHECKS: tuple[Callable[[Config], Iterable[Flaw]], ...] = (
+    check_people,
+    check_ladders,
+    check_rules,
+    check_routes,
+    check_keys,
+)
 STAND_INS: Mapping[str, Any] = {
     **{section: {} for section in ("contacts", "levels", "channels", "policies")},
     "classification": {"levels": {}, "rules": []},
@@ -38,6 +45,11 @@ def load(text: str, file: str, registry: Registry) -> Config:
     if config is None or findings:
         raise ConfigError(findings)
     return config
+
+
+def advise(text: str, file: str, config: Config) -> tuple[Finding, ...]:
+    """What a configuration without a fault does and is surely not meant to do. `config` is what `load` made of it."""
+    return parse(text, file).findings(advise_on_routes(config))
 
 
 def _fit(value: object) -> tuple[Config | None, list[Flaw]]:

@@ -12,11 +12,22 @@ from engine.core.classify import classify, tightened
 from engine.core.decide import end_service
 from engine.core.draft import Case, Decision, Draft, unchanged
 from engine.core.firing import start
-from engine.core.matchers import all_match
-from engine.core.model import ENGINE, Actor, Alert, AlertStatus, Classification, Incident, Priority, State, incident_ref
+from engine.core.model import (
+    ENGINE,
+    OWN,
+    Actor,
+    Alert,
+    AlertStatus,
+    Classification,
+    Incident,
+    Priority,
+    State,
+    incident_ref,
+)
 from engine.core.notices import ask_for_room, post_cards, tell
 from engine.core.policy import Clearing, Config
 from engine.core.priority import set_priority
+from engine.core.routing import NOWHERE, Routed, facts_of, router_of, told
 from engine.core.timeline import Kind
 
 KEY_LENGTH = 500
@@ -35,23 +46,49 @@ class AlertAction(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
     """An alert with its place: the service it belongs to, the key of the incident that it is part of, how urgent it
-    is by itself."""
+    is by itself. `routed` is what routes gave it, `origin` where its service comes from if none of them gave one."""
 
     alert: Alert
     service: str
     key: str
     actor: Actor
     found: Classification
+    routed: Routed = NOWHERE
+    origin: str = ""
 
 
 def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = None) -> Placed:
-    """By the first route that matches, else the alert's own service, else the integration's, else the default one."""
-    route = next((route for route in config.routes if all_match(route.match, alert.labels)), None)
-    service = route.service if route else alert.service or fallback or config.default_service
-    labels = [f"{name}={alert.labels.get(name, '')}" for name in route.group_by] if route else []
+    """By the routes that it takes; what they leave open is the alert's own, else the integration's, else the
+    default."""
+    routed = _route(config, alert, actor)
+    service, origin = _service(config, alert, fallback, routed)
+    labels = [f"{name}={alert.labels.get(name, '')}" for name in routed.group_by]
     group = ",".join(labels) or alert.group or alert.fingerprint
-    found = classify(config.classification, alert)
-    return Placed(alert=alert, service=service, key=_fit(f"{service}/{group}"), actor=actor, found=found)
+    return Placed(
+        alert=alert,
+        service=service,
+        key=_fit(f"{service}/{group}"),
+        actor=actor,
+        found=classify(config.classification, alert, routed.giver("priority")),
+        routed=routed,
+        origin=origin,
+    )
+
+
+def _route(config: Config, alert: Alert, actor: Actor) -> Routed:
+    """A canary goes to the service that is looked at for it, or a route for every alert would lead it astray."""
+    canary = config.canary is not None and actor.via == OWN.via and alert.service == config.canary.service
+    if canary or not config.routes:
+        return NOWHERE
+    return router_of(config.routes).route(facts_of(alert.labels, actor))
+
+
+def _service(config: Config, alert: Alert, fallback: str | None, routed: Routed) -> tuple[str, str]:
+    if routed.service:
+        return routed.service, ""
+    if alert.service:
+        return alert.service, "the alert names it"
+    return (fallback, "its integration names it") if fallback else (config.default_service, "it is the default")
 
 
 def _fit(key: str) -> str:
@@ -75,9 +112,9 @@ class Opening:
 
 
 def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, found: Classification) -> Decision:
-    """The opening, by all firing alerts that came together: classified by the most urgent of them (`found`), level 1
-    paged, the card posted, all in one decision."""
-    first = arrivals[0]
+    """The opening, by all firing alerts that came together: classified by the most urgent of them (`found`), whose
+    routes give the policy too; level 1 paged, the card posted, all in one decision."""
+    first, urgent = arrivals[0], most_urgent(arrivals)
     now = opening.now
     incident = Incident(
         id=opening.number,
@@ -87,7 +124,7 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
         service=first.service,
         source=first.actor.id,
         group=first.alert.group,
-        policy=config.policy_of(first.service),
+        policy=urgent.routed.policy or config.policy_of(first.service),
         revision=opening.revision,
         priority=found.priority,
         state=State.DETECTION,
@@ -100,7 +137,7 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
         playbook=opening.playbook,
     )
     draft = Draft(Case(incident=incident, config=config, reachable=opening.reachable), now)
-    _record_opening(draft, first)
+    _record_opening(draft, first, urgent)
     if opening.playbook:
         draft.record(Kind.PLAYBOOK_ATTACHED, ENGINE, opening.playbook_reason, playbook=opening.playbook)
     for placed in arrivals[1:]:
@@ -122,11 +159,21 @@ def _urgency(placed: Placed) -> tuple[int, bool, timedelta]:
     return found.priority.rank, not found.page, found.respond_within or timedelta.max
 
 
-def _record_opening(draft: Draft, first: Placed) -> None:
+def _record_opening(draft: Draft, first: Placed, urgent: Placed) -> None:
     incident, found = draft.incident, draft.incident.classification
     again = f" (again after {incident_ref(incident.previous)})" if incident.previous else ""
-    facts = {"key": first.key, "fingerprint": first.alert.fingerprint, "priority": incident.priority.value}
-    draft.record(Kind.OPENED, first.actor, first.alert.title + again, previous=incident.previous, **facts)
+    draft.record(
+        Kind.OPENED,
+        first.actor,
+        first.alert.title + again,
+        previous=incident.previous,
+        key=first.key,
+        fingerprint=first.alert.fingerprint,
+        priority=incident.priority.value,
+        policy=incident.policy,
+        routes=[route.name for route in urgent.routed.routes],
+        placed=told(urgent.routed, urgent.service, urgent.origin),
+    )
     draft.record(
         Kind.CLASSIFIED,
         ENGINE,

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.core.matchers import Matcher
+from engine.core.matchers import InRoute, Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
 from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
@@ -176,13 +176,28 @@ class Channel(Extensible):
 
 
 class Route(Model):
-    """Which service an alert belongs to; the first route whose matchers all match wins."""
+    """What becomes of the alerts that all of its matchers match. Without a matcher it takes every alert.
+
+    Routes are tried from top to bottom, and the first that matches is the last, unless it says `continue`. Of what
+    several give, the first stands: a route never overrides one above it, so the most particular come first, and one
+    that takes everything, at the end, fills in what is still open.
+    """
 
     name: Name
-    match: tuple[Matcher, ...] = ()
-    service: Name
+    match: tuple[InRoute, ...] = ()
+    """Conditions on labels, and on `@integration`: the name of the integration that an alert came through."""
+    service: Name | None = None
+    """Comes before the service that the alert names itself."""
+    policy: Name | None = None
+    """In place of the service's own policy."""
+    priority: Priority | None = None
+    """Comes after an explicit `priority` label and before every rule of the classification."""
+    playbook: Name | None = None
+    """Comes before the rules under `playbooks` and before the service's own."""
     group_by: tuple[str, ...] = ()
     """Labels whose values make one problem; without it the sender's own grouping is used."""
+    goes_on: Annotated[bool, Field(alias="continue")] = False
+    """The routes below are tried as well, for what this one leaves open."""
 
 
 class Threshold(Model):
