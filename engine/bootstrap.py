@@ -38,7 +38,7 @@ from engine.db.database import Database, connect
 from engine.db.herald import Herald
 from engine.db.migrate import upgrade
 from engine.playbookfile import load_playbooks, shipped_folder
-from engine.ports import Channel, Clock, Look
+from engine.ports import Channel, Clock, Look, Source
 from engine.scheduler.alarm import Alarm, Errand
 from engine.scheduler.dispatch import Dispatcher
 from engine.services import access, configs
@@ -146,6 +146,11 @@ def registry() -> Registry:
         actions=frozenset(ACTIONS),
         playbooks_in=lambda folder: frozenset(load_playbooks([folder], ACTIONS)),
     )
+
+
+def sources() -> Mapping[str, Source]:
+    """Every kind of sender, by the name that an integration gives."""
+    return SOURCES
 
 
 def load_config(path: Path) -> Config:

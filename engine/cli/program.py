@@ -21,6 +21,7 @@ from engine.cli import (
     rehearsing,
     serving,
     slack,
+    sources,
     tokens,
 )
 from engine.cli.edge import Edge
@@ -107,4 +108,5 @@ app.add_typer(incidents.app, name="incident")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")
+app.add_typer(sources.app, name="source")
 acting.add_to(incidents.app)
