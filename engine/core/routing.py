@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.core.matchers import INTEGRATION, all_match
+from engine.core.matchers import INTEGRATION, Matcher, all_match
 from engine.core.model import OWN, Actor, ActorKind, Priority
 from engine.core.policy import Route
 
@@ -98,6 +98,47 @@ def _pairs(route: Route) -> list[list[Pair]]:
     ]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """What came of one route for one alert. `missed` is the first matcher that was not met, by the value `found`;
+    `gave` is what it gave, `late` what it names as well and a route above had given. Not `tried`: a route above was
+    the last."""
+
+    route: Route
+    tried: bool = True
+    missed: Matcher | None = None
+    found: str = ""
+    gave: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+
+    @property
+    def taken(self) -> bool:
+        return self.tried and self.missed is None
+
+
+def trace(routes: Iterable[Route], facts: Mapping[str, str]) -> tuple[Trial, ...]:
+    """Route by route what a Router does without looking at all of them."""
+    trials: list[Trial] = []
+    given: set[str] = set()
+    over = False
+    for route in routes:
+        trial = Trial(route=route, tried=False) if over else _try(route, facts, given)
+        trials.append(trial)
+        given.update(trial.gave)
+        over = over or (trial.taken and not route.goes_on)
+    return tuple(trials)
+
+
+def _try(route: Route, facts: Mapping[str, str], given: Collection[str]) -> Trial:
+    """After routes that gave what is in `given`."""
+    missed = next((matcher for matcher in route.match if not matcher.matches(facts)), None)
+    if missed is not None:
+        return Trial(route=route, missed=missed, found=facts.get(missed.name, ""))
+    named = [what for what in GIVEN if getattr(route, what)]
+    gave, late = (tuple(what for what in named if (what in given) is before) for before in (False, True))
+    return Trial(route=route, gave=gave, late=late)
+
+
 class _Same:
     """A key that is the same for the same object only: comparing a thousand routes would cost more than trying them."""
 
@@ -129,11 +170,11 @@ def told(routed: Routed, service: str, origin: str) -> str:
     parts = [] if routed.service else [f"service {service}: {origin}"]
     for route in routed.routes:
         gave = ", ".join(spelled(route, what) for what in GIVEN if routed.giver(what) is route)
-        parts.append(f"{named(route)}: {gave or 'nothing more'}")
+        parts.append(f"{spell_route(route)}: {gave or 'nothing more'}")
     return "; ".join(parts)
 
 
-def named(route: Route) -> str:
+def spell_route(route: Route) -> str:
     """The route and what it asks for."""
     return f"route {route.name} ({', '.join(map(str, route.match)) or 'every alert'})"
 

@@ -13,7 +13,7 @@ from engine.core.intake import Opening, most_urgent, open_incident, place
 from engine.core.matchers import all_match
 from engine.core.model import ENGINE, OWN, Actor, ActorKind, Alert
 from engine.core.policy import Canary, Route
-from engine.core.routing import NOWHERE, Router, facts_of, integration_of, settle
+from engine.core.routing import NOWHERE, Router, facts_of, integration_of, settle, trace
 from engine.core.timeline import Kind
 from tests.core.cases import CONFIG, LEAD, MONITOR, NOON, REACHABLE, alert, changed, line, minutes
 
@@ -230,6 +230,26 @@ def test_a_thousand_routes_are_not_looked_at_one_by_one() -> None:
     assert [one.name for one in router.route(facts).routes] == ["words-7"]
 
 
+def test_each_route_tells_what_came_of_it() -> None:
+    routes = [
+        route("web", 'env="prod"', 'team="web"', service="web"),
+        route("all", go_on=True, priority="P1", policy="gold"),
+        route("late", go_on=True, priority="P3", service="pay"),
+        route("stop", 'team="payments"'),
+        route("rest", 'env="test"', service="rest"),
+    ]
+    found = trace(routes, facts_of({"env": "prod", "team": "payments"}, MONITOR))
+    told = [(one.route.name, one.tried, one.taken, one.found, one.gave, one.late) for one in found]
+    assert told == [
+        ("web", True, False, "payments", (), ()),
+        ("all", True, True, "", ("policy", "priority"), ()),
+        ("late", True, True, "", ("service",), ("priority",)),
+        ("stop", True, True, "", (), ()),
+        ("rest", False, False, "", (), ()),
+    ]
+    assert [str(one.missed) for one in found if one.missed] == ['team="web"']
+
+
 NAMES = st.sampled_from(["team", "job", "@integration"])
 VALUES = st.sampled_from(["", "a", "b", "monitor"])
 MATCHERS = st.builds(
@@ -253,3 +273,4 @@ def test_the_index_finds_what_trying_one_after_the_other_would(
             if not one.goes_on:
                 break
     assert list(Router(routes).route(facts).routes) == expected
+    assert [trial.route for trial in trace(routes, facts) if trial.taken] == expected
