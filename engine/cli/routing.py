@@ -167,6 +167,8 @@ def _outcome(trial: Trial) -> str:
 
 def _facts(way: Way, config: Config) -> Iterator[tuple[str, object]]:
     placed = way.placed
+    for addition in placed.additions:
+        yield addition.file, ", ".join(f'{name}="{value}"' for name, value in addition.labels.items())
     yield "service", f"{placed.service}: {_service_from(way)}"
     yield "policy", f"{way.policy}: {way.policy_from}"
     yield "priority", f"{placed.found.priority}: {placed.found.reason} (rule {placed.found.rule})"
@@ -203,6 +205,7 @@ def _to_json(way: Way, config: Config) -> dict[str, object]:
     return {
         "title": placed.alert.title,
         "labels": placed.alert.labels,
+        "added": [{"file": one.file, "labels": one.labels} for one in placed.additions],
         "integration": integration_of(placed.actor),
         "routes": [_trial_to_json(trial) for trial in way.trials],
         "service": {"name": placed.service, "from": _service_from(way)},

@@ -11,6 +11,7 @@ from enum import StrEnum
 from engine.core.classify import classify, tightened
 from engine.core.decide import end_service
 from engine.core.draft import Case, Decision, Draft, unchanged
+from engine.core.enrichment import Addition, enrich
 from engine.core.firing import start
 from engine.core.model import (
     ENGINE,
@@ -27,7 +28,7 @@ from engine.core.model import (
 from engine.core.notices import ask_for_room, post_cards, tell
 from engine.core.policy import Clearing, Config
 from engine.core.priority import set_priority
-from engine.core.routing import NOWHERE, Routed, facts_of, router_of, told
+from engine.core.routing import NOWHERE, Routed, route, told
 from engine.core.timeline import Kind
 
 KEY_LENGTH = 500
@@ -46,7 +47,8 @@ class AlertAction(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
     """An alert with its place: the service it belongs to, the key of the incident that it is part of, how urgent it
-    is by itself. `routed` is what routes gave it, `origin` where its service comes from if none of them gave one."""
+    is by itself. The alert has the labels of the `additions` that tables made; `routed` is what routes gave it, and
+    `origin` where its service comes from if none of them gave one."""
 
     alert: Alert
     service: str
@@ -55,12 +57,20 @@ class Placed:
     found: Classification
     routed: Routed = NOWHERE
     origin: str = ""
+    additions: tuple[Addition, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Why it is where it is."""
+        return "; ".join([*map(str, self.additions), told(self.routed, self.service, self.origin)])
 
 
 def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = None) -> Placed:
-    """By the routes that it takes; what they leave open is the alert's own, else the integration's, else the
-    default."""
-    routed = _route(config, alert, actor)
+    """With what tables say of it, by the routes that it takes; what they leave open is the alert's own, else the
+    integration's, else the default. A canary goes to the service that is looked at for it and nowhere else."""
+    canary = config.canary is not None and actor.via == OWN.via and alert.service == config.canary.service
+    alert, additions = (alert, ()) if canary else enrich(config.enrichment, alert)
+    routed = NOWHERE if canary else route(config.routes, alert.labels, actor)
     service, origin = _service(config, alert, fallback, routed)
     labels = [f"{name}={alert.labels.get(name, '')}" for name in routed.group_by]
     group = ",".join(labels) or alert.group or alert.fingerprint
@@ -72,15 +82,8 @@ def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = Non
         found=classify(config.classification, alert, routed.giver("priority")),
         routed=routed,
         origin=origin,
+        additions=additions,
     )
-
-
-def _route(config: Config, alert: Alert, actor: Actor) -> Routed:
-    """A canary goes to the service that is looked at for it, or a route for every alert would lead it astray."""
-    canary = config.canary is not None and actor.via == OWN.via and alert.service == config.canary.service
-    if canary or not config.routes:
-        return NOWHERE
-    return router_of(config.routes).route(facts_of(alert.labels, actor))
 
 
 def _service(config: Config, alert: Alert, fallback: str | None, routed: Routed) -> tuple[str, str]:
@@ -172,7 +175,7 @@ def _record_opening(draft: Draft, first: Placed, urgent: Placed) -> None:
         priority=incident.priority.value,
         policy=incident.policy,
         routes=[route.name for route in urgent.routed.routes],
-        placed=told(urgent.routed, urgent.service, urgent.origin),
+        placed=urgent.why,
     )
     draft.record(
         Kind.CLASSIFIED,

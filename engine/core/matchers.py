@@ -20,6 +20,7 @@ INTEGRATION = "@integration"
 
 LABEL_NAME = r"[A-Za-z_][A-Za-z0-9_.:/-]*"
 REST = r"""\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^"\\]|\\.)*?))\s*"""
+SHAPE_OF_NAME = re.compile(LABEL_NAME)
 SHAPE = re.compile(rf"\s*({LABEL_NAME}){REST}", re.DOTALL)
 SHAPE_IN_ROUTES = re.compile(rf"\s*({LABEL_NAME}|{INTEGRATION}){REST}", re.DOTALL)
 PLAIN = re.compile(r"[\w/:@#%&=,;~ -]*(?:\|[\w/:@#%&=,;~ -]*)*")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,8 +17,9 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
-from engine.core.matchers import InRoute, Matcher
+from engine.core.matchers import SHAPE_OF_NAME, InRoute, Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
 from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
@@ -25,6 +27,17 @@ from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=120)]
 Address = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _label_name(value: str) -> str:
+    if not SHAPE_OF_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of a label; write it like team or app.kubernetes.io/name")
+    return value
+
+
+LabelName = Annotated[
+    str, AfterValidator(_label_name), Field(json_schema_extra={"pattern": f"^{SHAPE_OF_NAME.pattern}$"})
+]
 
 
 class Model(BaseModel):
@@ -173,6 +186,29 @@ class Channel(Extensible):
 
     kind: Name
     """The module that sends."""
+
+
+class Enrichment(Model):
+    """Labels that a table gives to alerts before they are routed and classified."""
+
+    file: Path
+    """CSV with the names of the columns on its first line, or YAML, a list of rows; its path counts from the folder of
+    `tocsin.yaml`. What it holds becomes part of the revision, so a change of it is applied like any other."""
+    by: Annotated[tuple[LabelName, ...], Field(min_length=1)]
+    """The columns by which a row is found: those labels of the alert have to be the same."""
+    sets: Annotated[tuple[LabelName, ...], Field(min_length=1, alias="set")]
+    """The columns that become labels of the alert. A `service` is that of the alert, unless it names one itself."""
+    override: bool = False
+    """Also labels that the alert has itself."""
+    rows: Annotated[SkipJsonSchema[dict[str, dict[str, str]]], Field(repr=False)] = {}
+    """What the file held when it was applied: by the values of `by`, written as in a CSV file, what to set."""
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> Self:
+        names = (*self.by, *self.sets)
+        if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+            raise ValueError(f"{twice[0]!r} is named twice; a column is either looked up by or set")
+        return self
 
 
 class Route(Model):
@@ -352,6 +388,8 @@ class Config(Model):
     room: Room | None = None
     """Without it there are no war rooms."""
     bundling: Bundling = Bundling()
+    enrichment: Annotated[tuple[Enrichment, ...], Field(max_length=10)] = ()
+    """Tables are looked up in this order; one may go by what another gave."""
     routes: tuple[Route, ...] = ()
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()

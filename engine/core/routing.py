@@ -45,6 +45,11 @@ def settle(routes: Iterable[Route]) -> Routed:
     return Routed(routes=taken, **{what: value for what, value in values.items() if value})
 
 
+def route(routes: Sequence[Route], labels: Mapping[str, str], actor: Actor) -> Routed:
+    """What the routes of a configuration give an alert with these labels."""
+    return _router(_Same(routes)).route(facts_of(labels, actor)) if routes else NOWHERE
+
+
 def facts_of(labels: Mapping[str, str], actor: Actor) -> dict[str, str]:
     """What the matchers of routes look at. A label that is named like the integration is not among it."""
     return {**labels, INTEGRATION: integration_of(actor)}
@@ -157,11 +162,6 @@ class _Same:
 @lru_cache(maxsize=64)  # as many configurations as are kept read
 def _router(key: _Same) -> Router:
     return Router(key.routes)
-
-
-def router_of(routes: Sequence[Route]) -> Router:
-    """Made once for each configuration."""
-    return _router(_Same(routes))
 
 
 def told(routed: Routed, service: str, origin: str) -> str:

@@ -220,3 +220,14 @@ def test_misuse_is_exit_code_2_and_says_what_would_be_right(cli: Cli, arguments:
     ran = cli("route", "try", *arguments, stdin=b"{}")
     assert ran.code == 2
     assert said in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_what_a_table_gives_is_told_and_counts(cli: Cli, file: str) -> None:
+    path = Path(file)
+    (path.parent / "hosts.yaml").write_text("- {instance: web-1, team: payments}\n", encoding="utf-8")
+    table = "enrichment: [{file: hosts.yaml, by: [instance], set: [team]}]\n"
+    path.write_text(path.read_text(encoding="utf-8").replace("enrichment: []\n", table), encoding="utf-8")
+    found = way(cli, "instance=web-1", file)
+    assert found["added"] == [{"file": "hosts.yaml", "labels": {"team": "payments"}}]
+    assert found["service"]["from"] == "route payments"
+    assert 'hosts.yaml team="payments"' in " ".join(cli.done("route", "try", "instance=web-1", file).out.split())

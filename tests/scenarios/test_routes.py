@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 
 from tests.scenarios.conftest import OpenStage
 from tests.scenarios.stage import KEY, Document, Stage
@@ -116,3 +117,27 @@ async def test_a_route_for_everything_does_not_lead_the_canary_astray(open_stage
             await stage.settle()
         assert [(one.channel, one.who) for one in stage.received] == [("email", "canary")]
         assert (await stage.incident("INC-1"))["state"] == "review"
+
+
+async def test_an_incident_keeps_the_labels_that_a_table_gave_when_it_was_opened(
+    open_stage: OpenStage, tmp_path: Path
+) -> None:
+    hosts = tmp_path / "hosts.csv"
+    hosts.write_text("instance,team,cluster\nweb-1,payments,eu\n", encoding="utf-8")
+
+    def edit(document: Document) -> None:
+        with_routes(document)
+        document["enrichment"] = [{"file": str(hosts), "by": ["instance"], "set": ["team", "cluster"]}]
+
+    async with open_stage(edit=edit) as stage:
+        ref = await fire(stage, "CardsRefused", instance="web-1")
+        shown = await stage.incident(ref)
+        assert (shown["service"], shown["key"]) == ("payments", "payments/cluster=eu")
+        assert {name: shown["alerts"][0]["labels"][name] for name in ("team", "cluster")} == {
+            "team": "payments",
+            "cluster": "eu",
+        }
+        placed = (await stage.timeline(ref))[0]["data"]["placed"]
+        assert placed.startswith('hosts.csv gives team="payments", cluster="eu"; route prod (')
+        hosts.unlink()
+        assert await fire(stage, "CardsRefused", instance="web-1") == ref
