@@ -25,12 +25,12 @@ from engine.api.parts import Parts
 from engine.clock import SpeedClock, SteadyClock, SystemClock
 from engine.config.difference import digest
 from engine.config.document import read_text
-from engine.config.load import load
+from engine.config.load import advise, load
 from engine.config.registry import Registry
 from engine.config.secrets import resolve_secret, resolve_secrets
 from engine.config.settings import Settings
 from engine.config.stored import from_document, to_document
-from engine.core.errors import SettingsError
+from engine.core.errors import Finding, SettingsError
 from engine.core.playbook import Playbook
 from engine.core.policy import Channel as ChannelConfig
 from engine.core.policy import Config, SecretRef
@@ -38,7 +38,7 @@ from engine.db.database import Database, connect
 from engine.db.herald import Herald
 from engine.db.migrate import upgrade
 from engine.playbookfile import load_playbooks, shipped_folder
-from engine.ports import Channel, Clock, Look
+from engine.ports import Channel, Clock, Look, Source
 from engine.scheduler.alarm import Alarm, Errand
 from engine.scheduler.dispatch import Dispatcher
 from engine.services import access, configs
@@ -148,9 +148,19 @@ def registry() -> Registry:
     )
 
 
+def sources() -> Mapping[str, Source]:
+    """Every kind of sender, by the name that an integration gives."""
+    return SOURCES
+
+
 def load_config(path: Path) -> Config:
     """Raises ConfigError with every fault of the file."""
     return load(read_text(path), str(path), registry())
+
+
+def advice_on(path: Path, config: Config) -> tuple[Finding, ...]:
+    """What the file allows and surely does not mean; `config` is what `load_config` made of it."""
+    return advise(read_text(path), str(path), config)
 
 
 def shipped_config() -> Config:

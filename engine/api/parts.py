@@ -20,6 +20,7 @@ from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
 
 MEBIBYTE = 1024 * 1024
+WEBHOOK_LIMIT = 16 * MEBIBYTE
 
 Reveal = Callable[[BaseModel], BaseModel]
 """The settings with every reference to a secret replaced by it. Raises SettingsError where one can't be read."""
@@ -46,7 +47,7 @@ class Parts:
     answering: Callable[[], Mapping[str, str]] = dict
     """The ways by which people answer that don't work at the moment, with what they lack."""
     metrics: Metrics = field(default_factory=Metrics)
-    webhook_limit: int = 16 * MEBIBYTE
+    webhook_limit: int = WEBHOOK_LIMIT
     body_limit: int = MEBIBYTE
 
 

@@ -84,7 +84,7 @@ class Senders:
         known = self._known.get(name)
         if known is None:
             actor = Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=source.name)
-            settings = self._parts.reveal(_settings(source, name, integration))
+            settings = self._parts.reveal(settings_of(source, name, integration))
             known = Sender(source=source, settings=settings, actor=actor, fallback=integration.service)
             self._known[name] = known
         return known
@@ -103,8 +103,9 @@ class Senders:
             )
 
 
-def _settings(source: Source, name: str, integration: Integration) -> BaseModel:
-    """`tocsin check` finds what is wrong with them; a configuration that another release has checked may still be."""
+def settings_of(source: Source, name: str, integration: Integration) -> BaseModel:
+    """With secrets as references still. `tocsin check` finds what is wrong with them; in a configuration that another
+    release has checked something may be all the same, which raises SettingsError."""
     try:
         return source.settings.model_validate(integration.model_extra or {})
     except ValidationError as error:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from engine.bootstrap import DEFAULT, Application, check_slack, lacks, load_config, playbooks_of
+from engine.bootstrap import DEFAULT, Application, advice_on, check_slack, lacks, load_config, playbooks_of
 from engine.cli.options import As, AsJson
 from engine.cli.screen import complain, note, plain, say, show_json, table
 from engine.cli.session import actor, run
@@ -38,10 +38,12 @@ def check(file: OptionalFile = None, slack: AskSlack = False, as_json: AsJson = 
     settings = read_settings()
     path = file or settings.config or DEFAULT
     findings: tuple[Finding, ...] = ()
+    advice: tuple[Finding, ...] = ()
     warnings: list[str] = []
     looks: list[Look] = []
     try:
         config = load_config(path)
+        advice = advice_on(path, config)
         warnings = list(_warnings(config, lacks(config, settings)))
         looks = asyncio.run(check_slack(config, settings)) if slack else []
     except ConfigError as error:
@@ -49,9 +51,10 @@ def check(file: OptionalFile = None, slack: AskSlack = False, as_json: AsJson = 
     wrong = [look for look in looks if look.verdict is Verdict.WRONG]
     if as_json:
         ok = not findings and not wrong
-        show_json({"file": str(path), "ok": ok, "findings": findings, "warnings": warnings, "slack": looks})
+        found = {"findings": findings, "advice": advice, "warnings": warnings, "slack": looks}
+        show_json({"file": str(path), "ok": ok, **found})
     else:
-        _show(path, findings, warnings)
+        _show(path, findings, [*map(str, advice), *(f"{path}: {warning}" for warning in warnings)])
         if looks:
             table("", "In Slack", "", rows=((MARKS[look.verdict], look.what, look.detail) for look in looks))
     if findings or wrong:
@@ -66,7 +69,7 @@ def _show(path: Path, findings: tuple[Finding, ...], warnings: list[str]) -> Non
     for finding in findings:
         say(plain(finding))
     for warning in warnings:
-        note(f"{path}: {plain(warning)}")
+        note(plain(warning))
     if not findings:
         say(f"{path}: no fault")
 

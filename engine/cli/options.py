@@ -60,6 +60,17 @@ def parse_label(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def parse_header(text: str) -> tuple[str, str]:
+    """With its name in lower case, as sources look for it."""
+    name, sign, value = text.partition(":")
+    if not sign or not name.strip():
+        raise typer.BadParameter(f"{text!r} is not a header; write it like 'X-Event: alert'")
+    return name.strip().lower(), value.strip()
+
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Default: the configuration in force.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, times in UTC.")]
 Zone = Annotated[
     ZoneInfo | None,

@@ -19,8 +19,10 @@ from engine.cli import (
     integrations,
     records,
     rehearsing,
+    routing,
     serving,
     slack,
+    sources,
     tokens,
 )
 from engine.cli.edge import Edge
@@ -107,4 +109,6 @@ app.add_typer(incidents.app, name="incident")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")
+app.add_typer(routing.app, name="route")
+app.add_typer(sources.app, name="source")
 acting.add_to(incidents.app)

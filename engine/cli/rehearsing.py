@@ -11,17 +11,16 @@ from typing import Annotated
 
 import typer
 
-from engine.bootstrap import lacks, load_config, playbooks_of
-from engine.cli.options import AsJson, Zone, machine_zone, parse_label, parse_moment, parse_span
+from engine.bootstrap import lacks, playbooks_of
+from engine.cli.options import AsJson, ConfigFile, Zone, machine_zone, parse_label, parse_moment, parse_span
 from engine.cli.rehearsed import Expected, show, to_json
 from engine.cli.screen import complain, note, show_json
-from engine.cli.session import run, set_up_log
+from engine.cli.session import config_of, set_up_log
 from engine.clock import utc_now
 from engine.config.settings import read_settings
 from engine.core.classify import read_values
 from engine.core.model import Alert, AlertStatus, Priority
 from engine.core.policy import Config
-from engine.services import configs
 from engine.services.rehearsal import Scenario
 from engine.services.rehearsal import rehearse as play
 
@@ -55,9 +54,6 @@ AsConfigured = Annotated[
 ]
 Lasts = Annotated[
     timedelta, typer.Option("--for", parser=parse_span, metavar="SPAN", show_default="5h", help="How long to look.")
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Default: the configuration in force.")
 ]
 Expect = Annotated[
     list[str] | None,
@@ -136,7 +132,7 @@ def _config(file: Path | None) -> tuple[Config, Mapping[str, str]]:
     """The configuration, and what its channels lack here. With a file of its own no database is needed."""
     settings = read_settings()
     set_up_log(settings, level="warning")
-    config = load_config(file) if file else run(lambda app: configs.in_force(app.context))
+    config = config_of(file)
     return config, lacks(config, settings)
 
 

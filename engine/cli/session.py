@@ -8,16 +8,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from engine.bootstrap import Application, application
+from engine.bootstrap import Application, application, load_config
 from engine.cli.screen import note
 from engine.config.settings import LogFormat, Settings, read_settings
 from engine.core.errors import Overloaded
 from engine.core.model import Actor, ActorKind, Role
+from engine.core.policy import Config
 from engine.log import Redactor, set_up
 from engine.services import configs, health
 from engine.services.access import on_behalf
@@ -35,6 +37,11 @@ def run(work: Callable[[Application], Awaitable[T]]) -> T:
     set_up_log(settings, level="warning")
     make_data_folder(settings)
     return asyncio.run(_run(settings, work))
+
+
+def config_of(file: Path | None) -> Config:
+    """That of a file, which needs no database; else the one in force. Raises ConfigError for a file with a fault."""
+    return load_config(file) if file else run(lambda app: configs.in_force(app.context))
 
 
 def set_up_log(settings: Settings, *, level: str = "info") -> Redactor:

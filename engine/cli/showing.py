@@ -27,8 +27,14 @@ def _listed(one: IncidentSummary, zone: ZoneInfo) -> tuple[object, ...]:
 
 
 def show_timeline(lines: Sequence[EventView], zone: ZoneInfo) -> None:
-    rows = ((line.seq, stamp(line.at, zone), line.kind, line.actor, line.reason) for line in lines)
+    rows = ((line.seq, stamp(line.at, zone), line.kind, line.actor, _why(line)) for line in lines)
     table("Line", "When", "What", "Who", "Why", rows=rows)
+
+
+def _why(line: EventView) -> str:
+    """Of the opening also why it has this service and policy."""
+    placed = line.data.get("placed")
+    return f"{line.reason}; {placed}" if placed else line.reason
 
 
 def show_incident(view: IncidentDetail, zone: ZoneInfo) -> None:

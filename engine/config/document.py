@@ -21,6 +21,7 @@ DEEPEST = 32
 MOST_VALUES = 100_000
 MOST_FINDINGS = 100
 LONGEST_QUOTE = 60
+WRITTEN_BY_PEOPLE = "a configuration is written by people; leave out what is not"
 
 Steps = tuple[str | int, ...]
 """The way to a value: keys of mappings and places in lists."""
@@ -80,8 +81,8 @@ class TooMuch(yaml.MarkedYAMLError):
         super().__init__(problem=problem, problem_mark=node.start_mark, note=note)
 
 
-def read_text(path: Path) -> str:
-    """Raises ConfigError for a file that can't be read, is too large, or is not UTF-8."""
+def read_text(path: Path, *, remedy: str = WRITTEN_BY_PEOPLE) -> str:
+    """Raises ConfigError for a file that can't be read, is too large, or is not UTF-8. `remedy`: for one too large."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -89,7 +90,7 @@ def read_text(path: Path) -> str:
         why = error.strerror or type(error).__name__
         raise _failure(str(path), 1, f"can't be read: {why}", "name a file that this user may read") from error
     if len(content) > LARGEST:
-        raise _too_large(str(path))
+        raise _too_large(str(path), remedy)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -216,8 +217,8 @@ def _describe(error: yaml.MarkedYAMLError) -> tuple[int, str, str]:
     return line, f"{problem}{began}", error.note or usual
 
 
-def _too_large(file: str) -> ConfigError:
-    return _failure(file, 1, "is larger than 1 MiB", "a configuration is written by people; leave out what is not")
+def _too_large(file: str, remedy: str = WRITTEN_BY_PEOPLE) -> ConfigError:
+    return _failure(file, 1, "is larger than 1 MiB", remedy)
 
 
 def _failure(file: str, line: int, wrong: str, remedy: str) -> ConfigError:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails
 
 from engine.config.document import Flaw, Steps, shorten
@@ -44,6 +45,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "string_too_long": ("it is too long", "write no more than {max_length} characters"),
     "string_too_short": ("it is empty", "write something"),
+    "too_long": ("it has too many entries", "give no more than {max_length}"),
     "too_short": ("it is empty", "give at least {min_length}"),
 }
 
@@ -77,9 +79,14 @@ def field_at(model: type[BaseModel], at: Steps) -> FieldInfo | None:
 
 
 def known_keys(model: type[BaseModel], at: Steps) -> frozenset[str]:
-    """The keys that models know at this place."""
+    """The keys that one may write at this place."""
     kinds = (kind for kind in _kinds(model, at) if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return frozenset(field.alias or name for kind in kinds for name, field in kind.model_fields.items())
+    return frozenset(
+        field.alias or name
+        for kind in kinds
+        for name, field in kind.model_fields.items()
+        if not any(isinstance(one, SkipJsonSchema) for one in field.metadata)  # type: ignore[misc]  # it is a class
+    )
 
 
 def _kinds(model: type[BaseModel], at: Steps) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,11 +14,19 @@ from engine.config.explain import explain
 from engine.config.ladders import check_ladders, check_people
 from engine.config.references import SECTIONS, Target, check_references
 from engine.config.registry import Registry
+from engine.config.routes import advise_on_routes, check_routes
 from engine.config.rules import check_rules
+from engine.config.tables import fill
 from engine.core.errors import ConfigError, Finding
 from engine.core.policy import Config
 
-CHECKS: tuple[Callable[[Config], Iterable[Flaw]], ...] = (check_people, check_ladders, check_rules, check_keys)
+CHECKS: tuple[Callable[[Config], Iterable[Flaw]], ...] = (
+    check_people,
+    check_ladders,
+    check_rules,
+    check_routes,
+    check_keys,
+)
 STAND_INS: Mapping[str, Any] = {
     **{section: {} for section in ("contacts", "levels", "channels", "policies")},
     "classification": {"levels": {}, "rules": []},
@@ -26,7 +35,8 @@ STAND_INS: Mapping[str, Any] = {
 
 
 def load(text: str, file: str, registry: Registry) -> Config:
-    """Raises ConfigError with all findings, in the order of the file. `file` is what they call it."""
+    """Raises ConfigError with all findings, in the order of the file. `file` is what they call it, and tables are read
+    from its folder."""
     document = parse(text, file)
     config, flaws = _fit(document.value)
     sound = config or _salvage(document.value, flaws)
@@ -34,10 +44,17 @@ def load(text: str, file: str, registry: Registry) -> Config:
     if sound is not None:
         flaws += [flaw for check in CHECKS for flaw in check(sound)]
         flaws += [*check_references(sound, known), *check_modules(sound, registry)]
+        filled = fill(sound, Path(file).parent)
+        sound, flaws, elsewhere = filled.config, [*flaws, *filled.flaws], [*elsewhere, *filled.findings]
     findings = (*document.findings([*flaws, *document.flaws]), *elsewhere)
-    if config is None or findings:
+    if config is None or sound is None or findings:
         raise ConfigError(findings)
-    return config
+    return sound
+
+
+def advise(text: str, file: str, config: Config) -> tuple[Finding, ...]:
+    """What a configuration without a fault does and is surely not meant to do. `config` is what `load` made of it."""
+    return parse(text, file).findings(advise_on_routes(config))
 
 
 def _fit(value: object) -> tuple[Config | None, list[Flaw]]:

@@ -55,6 +55,7 @@ def _references(config: Config) -> Iterator[Reference]:
     yield from _of_people(config)
     yield from _of_policies(config)
     yield from _of_services(config)
+    yield from _of_routes(config)
     yield from _of_connections(config)
     for place, rule in enumerate(config.playbooks.attach):
         at = ("playbooks", "attach", place, "playbook")
@@ -91,8 +92,14 @@ def _of_services(config: Config) -> Iterator[Reference]:
             yield Reference(at=("services", name, "playbook"), to=Target.PLAYBOOK, name=service.playbook)
     if config.canary is not None:
         yield Reference(at=("canary", "service"), to=Target.SERVICE, name=config.canary.service)
+
+
+def _of_routes(config: Config) -> Iterator[Reference]:
     for place, route in enumerate(config.routes):
-        yield Reference(at=("routes", place, "service"), to=Target.SERVICE, name=route.service)
+        given = {Target.SERVICE: route.service, Target.POLICY: route.policy, Target.PLAYBOOK: route.playbook}
+        for to, name in given.items():
+            if name is not None:
+                yield Reference(at=("routes", place, to.value), to=to, name=name)
 
 
 def _of_connections(config: Config) -> Iterator[Reference]:

@@ -21,16 +21,19 @@ def check_rules(config: Config) -> Iterator[Flaw]:
 
 
 def _check_order(at: Steps, rules: Sequence[Route | Rule | PlaybookRule]) -> Iterator[Flaw]:
-    catch_all = next((place for place, rule in enumerate(rules) if not _conditions(rule)), len(rules))
+    catch_all = next((place for place, rule in enumerate(rules) if _takes_everything(rule)), len(rules))
     for place in range(catch_all + 1, len(rules)):
         wrong = f"it is never reached: {at[-1]}[{catch_all}] before it has no condition and takes everything"
         yield Flaw(at=(*at, place), wrong=wrong, remedy="put the one without a condition last")
 
 
-def _conditions(rule: Route | Rule | PlaybookRule) -> bool:
+def _takes_everything(rule: Route | Rule | PlaybookRule) -> bool:
+    """And leaves nothing to those behind it."""
+    if isinstance(rule, Route) and rule.goes_on:
+        return False
     names = ("match", "words", "priority", "alert_level", "thresholds")
     asked = names if isinstance(rule, PlaybookRule) else [name for name in names if name != "priority"]
-    return any(getattr(rule, name, None) for name in asked)
+    return not any(getattr(rule, name, None) for name in asked)
 
 
 def _check_names(at: Steps, names: Sequence[str]) -> Iterator[Flaw]:

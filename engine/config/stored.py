@@ -39,7 +39,7 @@ def from_document(document: str) -> Config:
 
 def revealed(config: Config) -> dict[str, Any]:
     """Everything, literal secrets too. Spans and matchers are text."""
-    values = config.model_dump(mode="json")
+    values = config.model_dump(mode="json", by_alias=True)
     for name, integration in config.integrations.items():
         if isinstance(integration.key, SecretStr):
             values["integrations"][name]["key"] = integration.key.get_secret_value()
@@ -48,7 +48,7 @@ def revealed(config: Config) -> dict[str, Any]:
 
 def masked(config: Config) -> dict[str, Any]:
     """The same, fit to be shown: literal secrets and what may hold one are masked."""
-    values = config.model_dump(mode="json")
+    values = config.model_dump(mode="json", by_alias=True)
     for section in PRIVATE:
         values[section] = mask("", values[section])
     return values

@@ -1,6 +1,7 @@
 """How urgent an alert is: its alert level, the rule that gives its priority, and the reason in words.
 
-The order is that of the standard: an explicit priority, then the configured rules from top to bottom, then `otherwise`.
+The order is that of the standard: an explicit priority, then the one that a route gives, then the configured rules from
+top to bottom, then `otherwise`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import lru_cache
 from engine.core.matchers import all_match
 from engine.core.model import Alert, AlertLevel, Classification, Priority
 from engine.core.phrases import Wording, wording
-from engine.core.policy import ClassificationRules, Rule, Threshold
+from engine.core.policy import ClassificationRules, Route, Rule, Threshold
 
 EXPLICIT = "priority-label"
 NOTHING_KNOWN = "nothing-known"
@@ -31,16 +32,18 @@ class Standing:
     by_label: bool = False
 
 
-def classify(rules: ClassificationRules, alert: Alert) -> Classification:
-    """The priority, the rule that gave it and why.
+def classify(rules: ClassificationRules, alert: Alert, route: Route | None = None) -> Classification:
+    """The priority, the rule that gave it and why. `route`: the one that gives the alert its priority.
 
     A `priority` label of P0 to P3 in any case wins; so does such a `severity` label, unless a level's `severities`
-    claim that word. Other values of `priority` are left to the rules. What is explicitly P0, P1 or P2 always pages;
-    an explicit P3 pages as its ladder says, and not at all where the alert level is information.
+    claim that word. Other values of `priority` are left to the rules. What is P0, P1 or P2 explicitly or by a route
+    always pages; such a P3 pages as its ladder says, and not at all where the alert level is information.
     The alert level is found whatever gave the priority, and brings its escalation time along.
     """
     standing = stand(rules, alert)
-    priority, rule, reason, page = _explicit(alert, standing) or _by_rule(rules, alert, standing)
+    priority, rule, reason, page = (
+        _explicit(alert, standing) or _routed(route, standing) or _by_rule(rules, alert, standing)
+    )
     return Classification(
         priority=priority,
         rule=rule,
@@ -91,9 +94,20 @@ def _explicit(alert: Alert, standing: Standing) -> Verdict | None:
     for label in ("priority",) if standing.by_label else ("priority", "severity"):
         priority = Priority.__members__.get(alert.labels.get(label, "").strip().upper())
         if priority:
-            page = priority is not Priority.P3 or standing.level is not AlertLevel.INFORMATION
-            return priority, EXPLICIT, f"the {label} label is {priority}", page
+            return priority, EXPLICIT, f"the {label} label is {priority}", _pages(priority, standing)
     return None
+
+
+def _routed(route: Route | None, standing: Standing) -> Verdict | None:
+    """Under a name that no rule can have."""
+    if route is None or route.priority is None:
+        return None
+    reason = f"the route {route.name} gives {route.priority}"
+    return route.priority, f"route:{route.name}", reason, _pages(route.priority, standing)
+
+
+def _pages(priority: Priority, standing: Standing) -> bool:
+    return priority is not Priority.P3 or standing.level is not AlertLevel.INFORMATION
 
 
 def _by_rule(rules: ClassificationRules, alert: Alert, standing: Standing) -> Verdict:

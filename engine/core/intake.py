@@ -11,12 +11,24 @@ from enum import StrEnum
 from engine.core.classify import classify, tightened
 from engine.core.decide import end_service
 from engine.core.draft import Case, Decision, Draft, unchanged
+from engine.core.enrichment import Addition, enrich
 from engine.core.firing import start
-from engine.core.matchers import all_match
-from engine.core.model import ENGINE, Actor, Alert, AlertStatus, Classification, Incident, Priority, State, incident_ref
+from engine.core.model import (
+    ENGINE,
+    OWN,
+    Actor,
+    Alert,
+    AlertStatus,
+    Classification,
+    Incident,
+    Priority,
+    State,
+    incident_ref,
+)
 from engine.core.notices import ask_for_room, post_cards, tell
 from engine.core.policy import Clearing, Config
 from engine.core.priority import set_priority
+from engine.core.routing import NOWHERE, Routed, route, told
 from engine.core.sealing import seal, why_sealed
 from engine.core.timeline import Kind
 
@@ -36,23 +48,51 @@ class AlertAction(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placed:
     """An alert with its place: the service it belongs to, the key of the incident that it is part of, how urgent it
-    is by itself."""
+    is by itself. The alert has the labels of the `additions` that tables made; `routed` is what routes gave it, and
+    `origin` where its service comes from if none of them gave one."""
 
     alert: Alert
     service: str
     key: str
     actor: Actor
     found: Classification
+    routed: Routed = NOWHERE
+    origin: str = ""
+    additions: tuple[Addition, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Why it is where it is."""
+        return "; ".join([*map(str, self.additions), told(self.routed, self.service, self.origin)])
 
 
 def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = None) -> Placed:
-    """By the first route that matches, else the alert's own service, else the integration's, else the default one."""
-    route = next((route for route in config.routes if all_match(route.match, alert.labels)), None)
-    service = route.service if route else alert.service or fallback or config.default_service
-    labels = [f"{name}={alert.labels.get(name, '')}" for name in route.group_by] if route else []
+    """With what tables say of it, by the routes that it takes; what they leave open is the alert's own, else the
+    integration's, else the default. A canary goes to the service that is looked at for it and nowhere else."""
+    canary = config.canary is not None and actor.via == OWN.via and alert.service == config.canary.service
+    alert, additions = (alert, ()) if canary else enrich(config.enrichment, alert)
+    routed = NOWHERE if canary else route(config.routes, alert.labels, actor)
+    service, origin = _service(config, alert, fallback, routed)
+    labels = [f"{name}={alert.labels.get(name, '')}" for name in routed.group_by]
     group = ",".join(labels) or alert.group or alert.fingerprint
-    found = classify(config.classification, alert)
-    return Placed(alert=alert, service=service, key=_fit(f"{service}/{group}"), actor=actor, found=found)
+    return Placed(
+        alert=alert,
+        service=service,
+        key=_fit(f"{service}/{group}"),
+        actor=actor,
+        found=classify(config.classification, alert, routed.giver("priority")),
+        routed=routed,
+        origin=origin,
+        additions=additions,
+    )
+
+
+def _service(config: Config, alert: Alert, fallback: str | None, routed: Routed) -> tuple[str, str]:
+    if routed.service:
+        return routed.service, ""
+    if alert.service:
+        return alert.service, "the alert names it"
+    return (fallback, "its integration names it") if fallback else (config.default_service, "it is the default")
 
 
 def _fit(key: str) -> str:
@@ -76,9 +116,9 @@ class Opening:
 
 
 def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, found: Classification) -> Decision:
-    """The opening, by all firing alerts that came together: classified by the most urgent of them (`found`), level 1
-    paged, the card posted, all in one decision."""
-    first = arrivals[0]
+    """The opening, by all firing alerts that came together: classified by the most urgent of them (`found`), whose
+    routes give the policy too; level 1 paged, the card posted, all in one decision."""
+    first, urgent = arrivals[0], most_urgent(arrivals)
     now = opening.now
     incident = Incident(
         id=opening.number,
@@ -88,7 +128,7 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
         service=first.service,
         source=first.actor.id,
         group=first.alert.group,
-        policy=config.policy_of(first.service),
+        policy=urgent.routed.policy or config.policy_of(first.service),
         revision=opening.revision,
         priority=found.priority,
         state=State.DETECTION,
@@ -101,7 +141,7 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
         playbook=opening.playbook,
     )
     draft = Draft(Case(incident=incident, config=config, reachable=opening.reachable), now)
-    _record_opening(draft, first)
+    _record_opening(draft, first, urgent)
     if opening.playbook:
         draft.record(Kind.PLAYBOOK_ATTACHED, ENGINE, opening.playbook_reason, playbook=opening.playbook)
     for placed in arrivals[1:]:
@@ -129,11 +169,21 @@ def _urgency(placed: Placed) -> tuple[int, bool, timedelta]:
     return found.priority.rank, not found.page, found.respond_within or timedelta.max
 
 
-def _record_opening(draft: Draft, first: Placed) -> None:
+def _record_opening(draft: Draft, first: Placed, urgent: Placed) -> None:
     incident, found = draft.incident, draft.incident.classification
     again = f" (again after {incident_ref(incident.previous)})" if incident.previous else ""
-    facts = {"key": first.key, "fingerprint": first.alert.fingerprint, "priority": str(incident.priority)}
-    draft.record(Kind.OPENED, first.actor, first.alert.title + again, previous=incident.previous, **facts)
+    draft.record(
+        Kind.OPENED,
+        first.actor,
+        first.alert.title + again,
+        previous=incident.previous,
+        key=first.key,
+        fingerprint=first.alert.fingerprint,
+        priority=str(incident.priority),
+        policy=incident.policy,
+        routes=[route.name for route in urgent.routed.routes],
+        placed=urgent.why,
+    )
     draft.record(
         Kind.CLASSIFIED,
         ENGINE,

@@ -1,19 +1,30 @@
-"""Alertmanager-style matchers over labels: `=`, `!=`, `=~`, `!~`. A missing label is the empty string."""
+"""Alertmanager-style matchers over labels: `=`, `!=`, `=~`, `!~`. A missing label is the empty string.
+
+Those of routes may also ask for `@integration`. No alert can forge it: its value never comes out of the labels, and
+outside of routes no matcher can name it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, GetPydanticSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-SHAPE = re.compile(
-    r"""\s*([A-Za-z_][A-Za-z0-9_.:/-]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^"\\]|\\.)*?))\s*""", re.DOTALL
-)
+INTEGRATION = "@integration"
+"""The name of the integration that an alert came through; empty for what a person reports."""
+
+LABEL_NAME = r"[A-Za-z_][A-Za-z0-9_.:/-]*"
+REST = r"""\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^"\\]|\\.)*?))\s*"""
+SHAPE_OF_NAME = re.compile(LABEL_NAME)
+SHAPE = re.compile(rf"\s*({LABEL_NAME}){REST}", re.DOTALL)
+SHAPE_IN_ROUTES = re.compile(rf"\s*({LABEL_NAME}|{INTEGRATION}){REST}", re.DOTALL)
+PLAIN = re.compile(r"[\w/:@#%&=,;~ -]*(?:\|[\w/:@#%&=,;~ -]*)*")
+"""A regular expression that is words and `|` and nothing else."""
 ESCAPED = re.compile(r'\\([\\"n])')
 
 
@@ -29,6 +40,9 @@ class Matcher:
 
     __slots__ = ("_pattern", "name", "operator", "value")
 
+    SHAPE: ClassVar = SHAPE
+    EXAMPLES: ClassVar[tuple[str, ...]] = ('severity="critical"', 'job=~"api|web"')
+
     def __init__(self, name: str, operator: Operator, value: str) -> None:
         self.name = name
         self.operator = operator
@@ -39,9 +53,11 @@ class Matcher:
     @classmethod
     def parse(cls, text: str) -> Matcher:
         """Raises ValueError with what would be right."""
-        match = SHAPE.fullmatch(text)
+        match = cls.SHAPE.fullmatch(text)
+        if match is None and SHAPE_IN_ROUTES.fullmatch(text):
+            raise ValueError(f"{text!r} asks for the integration, which only routes can; go by labels here")
         if match is None:
-            raise ValueError(f'{text!r} is not a matcher; write it like severity="critical" or job=~"api|web"')
+            raise ValueError(f"{text!r} is not a matcher; write it like {' or '.join(cls.EXAMPLES)}")
         name, operator, quoted, bare = match.groups()
         try:
             return cls(name, Operator(operator), _unescape(bare if quoted is None else quoted))
@@ -49,10 +65,25 @@ class Matcher:
             raise ValueError(f"{text!r} has a faulty regular expression: {error}") from error
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        found = labels.get(self.name, "")
+        return self.takes(labels.get(self.name, ""))
+
+    def takes(self, found: str) -> bool:
+        """Whether this value of the label is right."""
         if self._pattern is None:
             return (found == self.value) is (self.operator is Operator.EQUAL)
         return (self._pattern.fullmatch(found) is not None) is (self.operator is Operator.MATCHES)
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """The values that it names one by one; None for a regular expression that is more than words and `|`."""
+        if self._pattern is None:
+            return (self.value,)
+        return tuple(dict.fromkeys(self.value.split("|"))) if PLAIN.fullmatch(self.value) else None
+
+    @property
+    def wanted(self) -> tuple[str, ...] | None:
+        """The only values that match, where it names them; None where others may."""
+        return self.words if self.operator in (Operator.EQUAL, Operator.MATCHES) else None
 
     def __str__(self) -> str:
         """Reads back as the same matcher."""
@@ -71,13 +102,26 @@ class Matcher:
         from_text = core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
         return core_schema.json_or_python_schema(
             json_schema=from_text,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), from_text]),
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(Matcher), from_text]),
             serialization=core_schema.plain_serializer_function_ser_schema(str),
         )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "examples": ['severity="critical"', 'job=~"api|web"']}
+        return {"type": "string", "examples": list(cls.EXAMPLES)}
+
+
+class RouteMatcher(Matcher):
+    """A condition of a route, which may also be one on the integration: `@integration="prometheus-eu"`."""
+
+    __slots__ = ()
+
+    SHAPE: ClassVar = SHAPE_IN_ROUTES
+    EXAMPLES: ClassVar[tuple[str, ...]] = (*Matcher.EXAMPLES, f'{INTEGRATION}="alertmanager"')
+
+
+InRoute = Annotated[Matcher, GetPydanticSchema(lambda _, handler: handler.generate_schema(RouteMatcher))]
+"""Any matcher; read from text as routes understand it."""
 
 
 def _unescape(text: str) -> str:

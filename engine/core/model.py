@@ -161,6 +161,8 @@ class Actor:
 
 
 ENGINE = Actor(kind=ActorKind.SYSTEM, id="engine", name="Tocsin", role=Role.ADMIN)
+OWN = Actor(kind=ActorKind.SOURCE, id="tocsin", name="Tocsin", via="tocsin")
+"""Who sends what Tocsin tells of itself. It comes through no integration, though one may have the same name."""
 TIMER = Actor(kind=ActorKind.TIMER, id="escalation", name="Escalation timer", role=Role.ADMIN)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,8 +17,9 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
-from engine.core.matchers import Matcher
+from engine.core.matchers import SHAPE_OF_NAME, InRoute, Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
 from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
@@ -25,6 +27,17 @@ from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=120)]
 Address = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _label_name(value: str) -> str:
+    if not SHAPE_OF_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of a label; write it like team or app.kubernetes.io/name")
+    return value
+
+
+LabelName = Annotated[
+    str, AfterValidator(_label_name), Field(json_schema_extra={"pattern": f"^{SHAPE_OF_NAME.pattern}$"})
+]
 
 
 class Model(BaseModel):
@@ -175,14 +188,52 @@ class Channel(Extensible):
     """The module that sends."""
 
 
+class Enrichment(Model):
+    """Labels that a table gives to alerts before they are routed and classified."""
+
+    file: Path
+    """CSV with the names of the columns on its first line, or YAML, a list of rows; its path counts from the folder of
+    `tocsin.yaml`. What it holds becomes part of the revision, so a change of it is applied like any other."""
+    by: Annotated[tuple[LabelName, ...], Field(min_length=1)]
+    """The columns by which a row is found: those labels of the alert have to be the same."""
+    sets: Annotated[tuple[LabelName, ...], Field(min_length=1, alias="set")]
+    """The columns that become labels of the alert. A `service` is that of the alert, unless it names one itself."""
+    override: bool = False
+    """Also labels that the alert has itself."""
+    rows: Annotated[SkipJsonSchema[dict[str, dict[str, str]]], Field(repr=False)] = {}
+    """What the file held when it was applied: by the values of `by`, written as in a CSV file, what to set."""
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> Self:
+        names = (*self.by, *self.sets)
+        if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+            raise ValueError(f"{twice[0]!r} is named twice; a column is either looked up by or set")
+        return self
+
+
 class Route(Model):
-    """Which service an alert belongs to; the first route whose matchers all match wins."""
+    """What becomes of the alerts that all of its matchers match. Without a matcher it takes every alert.
+
+    Routes are tried from top to bottom, and the first that matches is the last, unless it says `continue`. Of what
+    several give, the first stands: a route never overrides one above it, so the most particular come first, and one
+    that takes everything, at the end, fills in what is still open.
+    """
 
     name: Name
-    match: tuple[Matcher, ...] = ()
-    service: Name
+    match: tuple[InRoute, ...] = ()
+    """Conditions on labels, and on `@integration`: the name of the integration that an alert came through."""
+    service: Name | None = None
+    """Comes before the service that the alert names itself."""
+    policy: Name | None = None
+    """In place of the service's own policy."""
+    priority: Priority | None = None
+    """Comes after an explicit `priority` label and before every rule of the classification."""
+    playbook: Name | None = None
+    """Comes before the rules under `playbooks` and before the service's own."""
     group_by: tuple[str, ...] = ()
     """Labels whose values make one problem; without it the sender's own grouping is used."""
+    goes_on: Annotated[bool, Field(alias="continue")] = False
+    """The routes below are tried as well, for what this one leaves open."""
 
 
 class Threshold(Model):
@@ -355,6 +406,8 @@ class Config(Model):
     sealing: tuple[SealRule, ...] = ()
     """Which incidents are nobody's business but those who work on them; any can be sealed by hand."""
     bundling: Bundling = Bundling()
+    enrichment: Annotated[tuple[Enrichment, ...], Field(max_length=10)] = ()
+    """Tables are looked up in this order; one may go by what another gave."""
     routes: tuple[Route, ...] = ()
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()

@@ -45,7 +45,8 @@ def _labelled(label: str, value: str) -> str:
 
 def _opened(_: Teller, event: RecordedEvent) -> str:
     alerts = whole(event, "alerts")
-    return _joined(text(event, "priority"), count(alerts, "alert") if alerts is not None else "")
+    held = count(alerts, "alert") if alerts is not None else ""
+    return "; ".join(part for part in (_joined(text(event, "priority"), held), text(event, "placed")) if part)
 
 
 def _classified(_: Teller, event: RecordedEvent) -> str:

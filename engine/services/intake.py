@@ -253,7 +253,9 @@ class Rounds:
         worst = most_urgent(placed)
         alert, found = worst.alert, worst.found
         text = f"{alert.title} | {alert.summary}"
-        playbook, why = playbook_for(self.context.playbooks, config, worst.service, found.priority, alert.labels, text)
+        playbook, why = playbook_for(
+            self.context.playbooks, config, worst.service, found.priority, alert.labels, text, worst.routed
+        )
         opening = Opening(
             number=number,
             revision=self.revision.id,

@@ -31,8 +31,8 @@ class Cli:
     def __init__(self, **environ: str) -> None:
         self._environ = environ
 
-    def __call__(self, *arguments: str) -> Ran:
-        result = CliRunner().invoke(app, arguments, env=self._environ)
+    def __call__(self, *arguments: str, stdin: bytes | None = None) -> Ran:
+        result = CliRunner().invoke(app, arguments, env=self._environ, input=stdin)
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     def done(self, *arguments: str) -> Ran:

@@ -1,4 +1,5 @@
 import copy
+import json
 import pickle
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from engine.core.matchers import Matcher, Operator, all_match
+from engine.core.matchers import PLAIN, Matcher, Operator, RouteMatcher, all_match
 
 LABELS = {"severity": "critical", "job": "api", "path": r"C:\tmp", "said": 'a "word"', "lines": "one\ntwo"}
 
@@ -102,3 +103,49 @@ def test_all_have_to_match_and_none_at_all_matches_everything() -> None:
     assert all_match((severity, job), LABELS)
     assert not all_match((severity, other), LABELS)
     assert all_match((), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "wanted"),
+    [
+        ('job="api"', ("api",), ("api",)),
+        ('job="a|b"', ("a|b",), ("a|b",)),
+        ('job!="api"', ("api",), None),
+        ('job=~"api"', ("api",), ("api",)),
+        ('job=~"api|web|api"', ("api", "web"), ("api", "web")),
+        ('job=~"|api"', ("", "api"), ("", "api")),
+        ('job!~"api|web"', ("api", "web"), None),
+        ('job=~"web-1.example"', None, None),
+        ('job=~"api|web.*"', None, None),
+        (r'job=~"a\\|b"', None, None),
+        ('job=~"(api)"', None, None),
+    ],
+)
+def test_a_matcher_tells_the_values_that_it_names(
+    text: str, words: tuple[str, ...] | None, wanted: tuple[str, ...] | None
+) -> None:
+    matcher = Matcher.parse(text)
+    assert (matcher.words, matcher.wanted) == (words, wanted)
+
+
+@given(st.from_regex(PLAIN, fullmatch=True), st.text(max_size=3))
+def test_a_pattern_of_words_matches_those_words_and_nothing_else(pattern: str, other: str) -> None:
+    matcher = Matcher("job", Operator.MATCHES, pattern)
+    for value in (*pattern.split("|"), other):
+        assert matcher.takes(value) is (value in (matcher.words or ()))
+
+
+def test_only_a_route_can_ask_for_the_integration() -> None:
+    matcher = RouteMatcher.parse(' @integration = "prom-eu"')
+    assert (matcher.name, str(matcher)) == ("@integration", '@integration="prom-eu"')
+    assert TypeAdapter(RouteMatcher).validate_json(f"{json.dumps(str(matcher))}") == matcher
+    with pytest.raises(ValueError, match="asks for the integration, which only routes can; go by labels here"):
+        Matcher.parse('@integration="prom-eu"')
+
+
+@pytest.mark.parametrize(
+    "text", ['@source="x"', '@="x"', '"@integration"="x"', '@integrations="x"', '@Integration="x"']
+)
+def test_there_is_no_other_name_that_is_no_label(text: str) -> None:
+    with pytest.raises(ValueError, match=r'is not a matcher; write it like .* or @integration="alertmanager"'):
+        RouteMatcher.parse(text)
