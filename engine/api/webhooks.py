@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from engine.api.problems import code_of
 from engine.core.errors import NotFound, SettingsError, TocsinError
 from engine.core.model import Actor, ActorKind
 from engine.core.policy import Integration, Revision
-from engine.ports import Parsed, Source
+from engine.ports import Parsed, Referring, Source
 from engine.ports import Request as Sent
 from engine.services.intake import Outcome
 
@@ -83,13 +84,24 @@ class Webhooks:
         return Response(_answer(outcomes, parsed), 202, media_type="application/json")
 
     async def _read(self, request: Request, sender: Sender) -> Parsed:
-        """Raises Unauthorized before it looks at the body, Unreadable after it."""
+        """Raises Unauthorized before it looks at the body, Unreadable after it; Unreachable where the vendor's own
+        addresses are part of it and can't be had."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
         if headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             raise HTTPException(415, "Send the body uncompressed.", {"Accept-Encoding": "identity"})
         sent = Sent(headers=headers, body=await read_body(request, headers, self._parts.webhook_limit))
+        if isinstance(sender.source, Referring):
+            address = sender.source.document(sender.settings, sent)
+            sent = replace(sent, documents={address: await self._parts.documents.get(address)})
         now = self._parts.context.clock.now()
         sender.source.verify(sender.settings, sent, now)
+        parsed = await self._parse(sender, sent, now)
+        if parsed.confirm:
+            await self._parts.documents.confirm(parsed.confirm)
+            log.info("webhook.confirmed", integration=sender.actor.id)
+        return parsed
+
+    async def _parse(self, sender: Sender, sent: Sent, now: datetime) -> Parsed:
         if len(sent.body) < LARGE:
             return sender.source.parse(sender.settings, sent, now)
         return await asyncio.to_thread(sender.source.parse, sender.settings, sent, now)
