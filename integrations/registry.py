@@ -12,6 +12,7 @@ from engine.ports import Action, Channel, Source
 from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
+from integrations.sources.cloudwatch import CloudWatch
 from integrations.sources.generic import Generic
 
 
@@ -25,6 +26,7 @@ class ChannelKind:
 
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
+    "cloudwatch": CloudWatch(),
     "generic": Generic(),
 }
 

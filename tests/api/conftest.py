@@ -31,10 +31,11 @@ from integrations.registry import ACTIONS
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADMIN_TOKEN = "api-test-admin-token"
 SIGNATURE_SECRET = "api-test-signature-secret"
-KEYS = {"alertmanager": "key-of-alertmanager", "generic": "key-of-generic", "signed": "key-of-signed"}
+KEYS = {name: f"key-of-{name}" for name in ("alertmanager", "cloudwatch", "generic", "signed")}
 
 INTEGRATIONS: Mapping[str, Mapping[str, Any]] = {
     "alertmanager": {"source": "alertmanager", "key": KEYS["alertmanager"]},
+    "cloudwatch": {"source": "cloudwatch", "key": KEYS["cloudwatch"]},
     "generic": {"source": "generic", "key": KEYS["generic"]},
     "signed": {
         "source": "generic",

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from engine.core.errors import Unauthorized, Unreadable
 from engine.core.model import Alert, AlertStatus
 from engine.core.policy import SecretRef
-from engine.ports import Parsed, Request, Source
+from engine.ports import Parsed, Referring, Request, Source
 from integrations import sources
 from integrations.registry import SOURCES
 from integrations.sources.signatures import with_secrets
@@ -283,6 +283,15 @@ def secret_fields(source: Source) -> list[str]:
     return [name for name, field in source.settings.model_fields.items() if "SecretStr" in str(field.annotation)]
 
 
+SHARING = [source for source in SOURCES.values() if secret_fields(source)]
+SIGNED = [source for source in SOURCES.values() if isinstance(source, Referring)]
+"""By the vendor's own key, with no secret that is shared."""
+
+
+def by_name(source: Source) -> str:
+    return source.name
+
+
 PROOFS = [
     {},
     {"authorization": "Bearer wrong", "x_hub_signature_256": "sha256=" + 64 * "0"},
@@ -291,6 +300,7 @@ PROOFS = [
 ]
 
 
+@pytest.mark.parametrize("source", [*SHARING, *SIGNED], ids=by_name)
 @pytest.mark.parametrize("proof", PROOFS)
 def test_without_the_right_proof_it_is_unauthorized_and_no_text_tells_the_secret(
     source: Source, proof: dict[str, str]
@@ -302,10 +312,15 @@ def test_without_the_right_proof_it_is_unauthorized_and_no_text_tells_the_secret
     assert "wrong" not in str(caught.value)
 
 
-def test_without_a_secret_the_address_is_enough(source: Source) -> None:
-    source.verify(configured(source), sent(source, source.example), NOW)
+def test_without_a_secret_the_address_is_enough_unless_the_vendor_signs(source: Source) -> None:
+    if source in SIGNED:
+        with pytest.raises(Unauthorized):
+            source.verify(configured(source), sent(source, source.example), NOW)
+    else:
+        source.verify(configured(source), sent(source, source.example), NOW)
 
 
+@pytest.mark.parametrize("source", SHARING, ids=by_name)
 @pytest.mark.parametrize("found", [None, SecretStr("")])
 def test_a_secret_that_cannot_be_read_lets_no_one_in(source: Source, found: SecretStr | None) -> None:
     references = configured(source, **dict.fromkeys(secret_fields(source), SecretRef(env="NOT_SET")))
@@ -315,6 +330,7 @@ def test_a_secret_that_cannot_be_read_lets_no_one_in(source: Source, found: Secr
             source.verify(settings, sent(source, source.example, **proof), NOW)
 
 
+@pytest.mark.parametrize("source", SHARING, ids=by_name)
 def test_a_wrong_setting_is_refused_without_telling_the_secret(source: Source) -> None:
     secrets = {name: [SECRET] for name in secret_fields(source)}
     with pytest.raises(ValueError, match=source.settings.__name__) as caught:
