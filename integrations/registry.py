@@ -14,6 +14,8 @@ from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
 from integrations.sources.cloudwatch import CloudWatch
 from integrations.sources.generic import Generic
+from integrations.sources.github import GitHub
+from integrations.sources.gitlab import GitLab
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,8 @@ SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
     "cloudwatch": CloudWatch(),
     "generic": Generic(),
+    "github": GitHub(),
+    "gitlab": GitLab(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {
