@@ -12,10 +12,12 @@ from engine.ports import Action, Channel, Source
 from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
+from integrations.sources.azure import Azure
 from integrations.sources.cloudwatch import CloudWatch
 from integrations.sources.generic import Generic
 from integrations.sources.github import GitHub
 from integrations.sources.gitlab import GitLab
+from integrations.sources.googlecloud import GoogleCloud
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,10 +30,12 @@ class ChannelKind:
 
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
+    "azure": Azure(),
     "cloudwatch": CloudWatch(),
     "generic": Generic(),
     "github": GitHub(),
     "gitlab": GitLab(),
+    "googlecloud": GoogleCloud(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {

@@ -36,6 +36,7 @@ from integrations.sources.reading import (
     line,
     links,
     members,
+    paragraphs,
     read_each,
     tagged_service,
     text,
@@ -155,12 +156,11 @@ class Alarm:
         blind = state == INSUFFICIENT
         labels = self._labels("warning" if blind and severity == "critical" else severity)
         changed = read_time(self.said.get("StateChangeTime")) or self.sent_at
-        written = (self.said.get("AlarmDescription"), self.said.get("NewStateReason"))
         return Alert(
             fingerprint=identity(self.arn, FINGERPRINT) or digest([self.account, self.region, self.name]),
             status=status,
             title=line(f"{self.name}: insufficient data" if blind else self.name, TITLE),
-            summary=text("\n\n".join(filter(None, (text(one, SUMMARY) for one in written))), SUMMARY),
+            summary=paragraphs(self.said.get("AlarmDescription"), self.said.get("NewStateReason")),
             service=tagged_service(labels),
             labels=labels,
             annotations=texts({"state_before": self.said.get("OldStateValue")}, ANNOTATION),

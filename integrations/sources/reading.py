@@ -113,6 +113,11 @@ def line(value: object, limit: int) -> str:
     return " ".join(text(value, limit).split())
 
 
+def paragraphs(*values: object) -> str:
+    """As a summary: each that says something in a paragraph of its own."""
+    return text("\n\n".join(filter(None, (text(value, SUMMARY) for value in values))), SUMMARY)
+
+
 def identity(value: object, limit: int) -> str:
     """As text; what is too long keeps its beginning and gets the hash of the whole, so that it stays distinct."""
     whole = text(value, sys.maxsize)
