@@ -18,6 +18,7 @@ from integrations.sources.generic import Generic
 from integrations.sources.github import GitHub
 from integrations.sources.gitlab import GitLab
 from integrations.sources.googlecloud import GoogleCloud
+from integrations.sources.zabbix import Zabbix
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,7 @@ SOURCES: Mapping[str, Source] = {
     "github": GitHub(),
     "gitlab": GitLab(),
     "googlecloud": GoogleCloud(),
+    "zabbix": Zabbix(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {
