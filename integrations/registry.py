@@ -18,6 +18,7 @@ from integrations.sources.generic import Generic
 from integrations.sources.github import GitHub
 from integrations.sources.gitlab import GitLab
 from integrations.sources.googlecloud import GoogleCloud
+from integrations.sources.nagios import Nagios
 from integrations.sources.zabbix import Zabbix
 
 
@@ -37,6 +38,7 @@ SOURCES: Mapping[str, Source] = {
     "github": GitHub(),
     "gitlab": GitLab(),
     "googlecloud": GoogleCloud(),
+    "nagios": Nagios(),
     "zabbix": Zabbix(),
 }
 
