@@ -14,6 +14,7 @@ from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
 from integrations.sources.azure import Azure
 from integrations.sources.cloudwatch import CloudWatch
+from integrations.sources.email import Email
 from integrations.sources.generic import Generic
 from integrations.sources.github import GitHub
 from integrations.sources.gitlab import GitLab
@@ -34,6 +35,7 @@ SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
     "azure": Azure(),
     "cloudwatch": CloudWatch(),
+    "email": Email(),
     "generic": Generic(),
     "github": GitHub(),
     "gitlab": GitLab(),

@@ -10,7 +10,7 @@ def test_every_entry_stands_under_its_own_name() -> None:
 
 def test_the_documented_sources_channels_and_steps_are_there() -> None:
     assert set(SOURCES) == {
-        *("alertmanager", "azure", "cloudwatch", "generic", "github", "gitlab", "googlecloud"),
+        *("alertmanager", "azure", "cloudwatch", "email", "generic", "github", "gitlab", "googlecloud"),
         *("nagios", "zabbix"),
     }
     assert set(CHANNELS) == {"email", "log", "slack", "webhook"}
