@@ -48,6 +48,7 @@ from engine.services.context import Channels, Context, Revisions, Signals
 from engine.services.deadman import EVERY, DeadMansSwitch
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
+from engine.services.documents import Documents
 from engine.services.frontdesk import FrontDesk
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
@@ -55,6 +56,7 @@ from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker
 from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
+from integrations.fetching import Fetcher
 from integrations.heartbeat import Heartbeat
 from integrations.registry import ACTIONS, CHANNELS, SOURCES
 from integrations.slack.app import build_app
@@ -280,6 +282,7 @@ async def _wire(
         desk=desk,
         keys=keys,
         sources=SOURCES,
+        documents=Documents(Fetcher()),
         ticker=ticker,
         breakers=sender.breakers,
         reveal=partial(resolve_secrets, environ=os.environ),

@@ -24,10 +24,12 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A webhook as it came in. Header names are lower case; `body` is raw, for signatures."""
+    """A webhook as it came in. Header names are lower case; `body` is raw, for signatures. `documents` holds by its
+    address what a Referring source has asked for."""
 
     headers: Mapping[str, str]
     body: bytes
+    documents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +64,15 @@ class Change:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
     """What a body holds. One alert that can't be read never costs the others: it is a fault beside them. `note` says
-    why a body that is in order holds no alert: it is the vendor's ping, or tells of something that is no problem."""
+    why a body that is in order holds no alert: it is the vendor's ping, or tells of something that is no problem.
+    `confirm` is an address of the vendor's own that has to be called before the body may be answered with a 2xx."""
 
     alerts: tuple[Alert, ...]
     faults: tuple[Fault, ...] = ()
     note: str = ""
     wishes: tuple[Wish, ...] = ()
     changes: tuple[Change, ...] = ()
+    confirm: str = ""
 
 
 class Source(Protocol):
@@ -94,6 +98,22 @@ class Source(Protocol):
 
         Unknown keys are ignored.
         """
+
+
+@runtime_checkable
+class Referring(Protocol):
+    """A source whose bodies name a document of the vendor's that `verify` can't do without, like a certificate. It is
+    in `request.documents` when `verify` is called. Such a body proves itself: without a secret of ours as well."""
+
+    def document(self, settings: Any, request: Request) -> str:
+        """The document's address, always the vendor's own: raises Unauthorized where the body names another, and
+        Unreadable where it names none."""
+
+
+class Fetch(Protocol):
+    async def __call__(self, url: str) -> bytes:
+        """What is at a vendor's https address, bounded in size and time, no redirect followed. Raises Unreachable, in
+        which the address is no more than its host."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

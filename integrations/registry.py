@@ -12,17 +12,25 @@ from engine.ports import Action, Channel, Source
 from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
 from integrations.sources.alertmanager import Alertmanager
+from integrations.sources.azure import Azure
+from integrations.sources.cloudwatch import CloudWatch
 from integrations.sources.datadog import Datadog
 from integrations.sources.elastic import Elastic
+from integrations.sources.email import Email
 from integrations.sources.generic import Generic
+from integrations.sources.github import GitHub
+from integrations.sources.gitlab import GitLab
+from integrations.sources.googlecloud import GoogleCloud
 from integrations.sources.grafana import Grafana
 from integrations.sources.healthchecks import Healthchecks
+from integrations.sources.nagios import Nagios
 from integrations.sources.newrelic import NewRelic
 from integrations.sources.opsgenie import Opsgenie
 from integrations.sources.pagerduty import PagerDuty
 from integrations.sources.pingdom import Pingdom
 from integrations.sources.sentry import Sentry
 from integrations.sources.uptimekuma import UptimeKuma
+from integrations.sources.zabbix import Zabbix
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,17 +43,25 @@ class ChannelKind:
 
 SOURCES: Mapping[str, Source] = {
     "alertmanager": Alertmanager(),
+    "azure": Azure(),
+    "cloudwatch": CloudWatch(),
     "datadog": Datadog(),
     "elastic": Elastic(),
+    "email": Email(),
     "generic": Generic(),
+    "github": GitHub(),
+    "gitlab": GitLab(),
+    "googlecloud": GoogleCloud(),
     "grafana": Grafana(),
     "healthchecks": Healthchecks(),
+    "nagios": Nagios(),
     "newrelic": NewRelic(),
+    "opsgenie": Opsgenie(),
+    "pagerduty": PagerDuty(),
     "pingdom": Pingdom(),
     "sentry": Sentry(),
     "uptimekuma": UptimeKuma(),
-    "opsgenie": Opsgenie(),
-    "pagerduty": PagerDuty(),
+    "zabbix": Zabbix(),
 }
 
 CHANNELS: Mapping[str, ChannelKind] = {

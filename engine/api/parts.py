@@ -15,6 +15,7 @@ from engine.ports import Source
 from engine.services.access import Keys
 from engine.services.context import Context
 from engine.services.desk import CommandDesk
+from engine.services.documents import Documents
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
@@ -39,6 +40,7 @@ class Parts:
     desk: CommandDesk
     keys: Keys
     sources: Mapping[str, Source]
+    documents: Documents
     ticker: Ticker
     reveal: Reveal
     breakers: Callable[[], Mapping[str, Standing]] = dict

@@ -24,6 +24,7 @@ from engine.core.errors import (
     SettingsError,
     TocsinError,
     Unauthorized,
+    Unreachable,
     Unreadable,
 )
 
@@ -97,16 +98,23 @@ def refuse(error: TocsinError) -> Response:
             return problem(422, "unreadable", str(error), path=error.path, reason=error.reason)
         case Unauthorized():
             return problem(401, "unauthorized", _sentence(error), headers=CHALLENGE)
-        case Overloaded():
-            headers = {"Retry-After": str(error.retry_after)}
-            return problem(
-                503, "overloaded", f"{_sentence(error)} It counts as not stored; send it again.", headers=headers
-            )
-        case SettingsError():
-            headers = {"Retry-After": "60"}
-            return problem(503, "misconfigured", f"Tocsin is set up wrongly: {error}.", headers=headers)
+        case Overloaded() | Unreachable() | SettingsError():
+            return _later(error)
         case _:
             return problem(500, "failed", _sentence(error))
+
+
+def _later(error: Overloaded | Unreachable | SettingsError) -> Response:
+    """What was sent may be right, and shall come again; the answer says in how many seconds."""
+    if isinstance(error, SettingsError):
+        return _again("misconfigured", f"Tocsin is set up wrongly: {error}.", 60)
+    if isinstance(error, Unreachable):
+        return _again("unreachable", f"{_sentence(error)} Nothing was stored; send it again.", 20)
+    return _again("overloaded", f"{_sentence(error)} It counts as not stored; send it again.", error.retry_after)
+
+
+def _again(code: str, detail: str, seconds: int) -> Response:
+    return problem(503, code, detail, headers={"Retry-After": str(seconds)})
 
 
 def code_of(error: TocsinError | HTTPException) -> str:

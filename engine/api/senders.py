@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,7 @@ from engine.api.parts import Parts
 from engine.core.errors import NotFound, SettingsError
 from engine.core.model import Actor, ActorKind
 from engine.core.policy import Integration, Revision
-from engine.ports import Parsed, Source
+from engine.ports import Parsed, Referring, Source
 from engine.ports import Request as Sent
 from engine.services.intake import Outcome
 from engine.services.wishes import grant, put_on_record
@@ -58,9 +59,20 @@ class Senders:
         return self._sender(source, *await self._parts.keys.find(kind, key))
 
     async def read(self, sender: Sender, sent: Sent) -> Parsed:
-        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable."""
+        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where an address of the
+        vendor's is part of it and can't be had."""
+        if isinstance(sender.source, Referring):
+            address = sender.source.document(sender.settings, sent)
+            sent = replace(sent, documents={address: await self._parts.documents.get(address)})
         now = self._parts.context.clock.now()
         sender.source.verify(sender.settings, sent, now)
+        parsed = await self._parse(sender, sent, now)
+        if parsed.confirm:
+            await self._parts.documents.confirm(parsed.confirm)
+            log.info("webhook.confirmed", integration=sender.actor.id)
+        return parsed
+
+    async def _parse(self, sender: Sender, sent: Sent, now: datetime) -> Parsed:
         if len(sent.body) < LARGE:
             return sender.source.parse(sender.settings, sent, now)
         return await asyncio.to_thread(sender.source.parse, sender.settings, sent, now)

@@ -8,6 +8,7 @@ TocsinError
 ├── Unreadable              a webhook body that is not what the source sends; carries the JSON path
 ├── Unauthorized            a wrong key, token or signature
 ├── Overloaded              the database can't take it now; the sender shall try again
+├── Unreachable             a vendor's address that a webhook depends on can't be had; the sender shall try again
 ├── ConfigError             a configuration with findings, each with file, line, path and remedy
 ├── SettingsError           environment variables that can't be used, or a secret they should hold is missing
 ├── DeliveryError           a send that failed; `permanent` says whether trying again can help
@@ -67,6 +68,10 @@ class Overloaded(TocsinError):
     def __init__(self, sentence: str, retry_after: int = 5) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class Unreachable(TocsinError):
+    """A vendor's own address, without which a webhook can't be judged, can't be reached now. Nothing was stored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

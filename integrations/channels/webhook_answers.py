@@ -33,14 +33,18 @@ def rejected(host: str, status: int, *, said: str, retry_after: float | None) ->
 def unanswered(host: str, error: aiohttp.ClientError | TimeoutError) -> DeliveryError:
     """There is no answer. Unless the request is known not to have gone out, it may have arrived."""
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return _unreached(host, error)
+        return unreached(host, error)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return DeliveryError(f"{host} is not a host that can be called", permanent=True)
-    fault = "did not answer in time" if isinstance(error, TimeoutError) else "broke off without an answer"
-    return DeliveryError(f"{host} {fault}; it may have taken the message", ambiguous=True)
+    return DeliveryError(f"{host} {silence(error)}; it may have taken the message", ambiguous=True)
 
 
-def _unreached(host: str, error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> DeliveryError:
+def silence(error: aiohttp.ClientError | TimeoutError) -> str:
+    return "did not answer in time" if isinstance(error, TimeoutError) else "broke off without an answer"
+
+
+def unreached(host: str, error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> DeliveryError:
+    """The request is known not to have gone out."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return DeliveryError(f"{host} shows a certificate that is not trusted", permanent=True)

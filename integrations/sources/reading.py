@@ -47,6 +47,7 @@ BOM = b"\xef\xbb\xbf"
 SURROGATE_ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
+NOT_ALPHANUMERIC = re.compile(r"[^a-zA-Z0-9]")
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 
 JSON = msgspec.json.Decoder()
@@ -149,6 +150,11 @@ def line(value: object, limit: int) -> str:
     return " ".join(text(value, limit).split())
 
 
+def paragraphs(*values: object) -> str:
+    """As a summary: each that says something in a paragraph of its own."""
+    return text("\n\n".join(filter(None, (text(value, SUMMARY) for value in values))), SUMMARY)
+
+
 def identity(value: object, limit: int) -> str:
     """As text; what is too long keeps its beginning and gets the hash of the whole, so that it stays distinct."""
     whole = text(value, sys.maxsize)
@@ -196,6 +202,26 @@ def service_of(labels: Mapping[str, str]) -> str | None:
         if name in labels:
             return identity(labels[name], SERVICE)
     return None
+
+
+def tagged_service(tags: Mapping[str, str]) -> str | None:
+    """The same among names that people write in their own ways: `ServiceName`, `app.kubernetes.io/name`, `Service`."""
+    plain = {_plain(name): tags[name] for name in reversed(list(tags))}
+    return service_of({name: plain[_plain(name)] for name in SERVICE_LABELS if _plain(name) in plain})
+
+
+def _plain(name: str) -> str:
+    return NOT_ALPHANUMERIC.sub("", name).lower()
+
+
+def members(value: object) -> Mapping[str, Any]:
+    """Those of an object; none where it is anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> Sequence[Any]:
+    """Those of a list; none where it is anything else."""
+    return value if isinstance(value, list) else ()
 
 
 def links(addresses: Sequence[tuple[str, object]]) -> tuple[Link, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -50,6 +51,20 @@ def check_bearer(secret: Secret, request: Request) -> None:
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not _same(presented.strip(), _reveal(secret)):
         raise Unauthorized("the Authorization header does not carry this integration's bearer token")
+
+
+def check_token(secret: Secret, header: str, request: Request) -> None:
+    """Raises Unauthorized unless `header` holds the secret itself."""
+    if not _same(request.headers.get(header.lower(), ""), _reveal(secret)):
+        raise Unauthorized(f"the {header} header does not hold this integration's secret")
+
+
+def check_basic(username: str, password: Secret, request: Request) -> None:
+    """Raises Unauthorized unless `Authorization: Basic` carries both (RFC 7617, in UTF-8)."""
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    expected = b64encode(f"{username}:{_reveal(password)}".encode("utf-8", "replace")).decode()
+    if scheme.lower() != "basic" or not _same(presented.strip(), expected):
+        raise Unauthorized("the Authorization header does not carry this integration's user name and password")
 
 
 def check_signature(secret: Secret, header: str, request: Request, *, before: str = "") -> None:

@@ -31,11 +31,15 @@ from integrations.registry import ACTIONS
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADMIN_TOKEN = "api-test-admin-token"
 SIGNATURE_SECRET = "api-test-signature-secret"
-SENDERS = ("alertmanager", "generic", "signed", "pagerduty", "opsgenie", "guarded-pagerduty", "guarded-opsgenie")
+SENDERS = (
+    *("alertmanager", "cloudwatch", "generic", "signed"),
+    *("pagerduty", "opsgenie", "guarded-pagerduty", "guarded-opsgenie"),
+)
 KEYS = {name: f"key-of-{name}" for name in SENDERS}
 
 INTEGRATIONS: Mapping[str, Mapping[str, Any]] = {
     "alertmanager": {"source": "alertmanager", "key": KEYS["alertmanager"]},
+    "cloudwatch": {"source": "cloudwatch", "key": KEYS["cloudwatch"]},
     "generic": {"source": "generic", "key": KEYS["generic"]},
     "pagerduty": {"source": "pagerduty", "key": KEYS["pagerduty"]},
     "opsgenie": {"source": "opsgenie", "key": KEYS["opsgenie"]},

@@ -10,18 +10,9 @@ def test_every_entry_stands_under_its_own_name() -> None:
 
 def test_the_documented_sources_channels_and_steps_are_there() -> None:
     assert set(SOURCES) == {
-        "alertmanager",
-        "datadog",
-        "elastic",
-        "generic",
-        "grafana",
-        "healthchecks",
-        "newrelic",
-        "opsgenie",
-        "pagerduty",
-        "pingdom",
-        "sentry",
-        "uptimekuma",
+        *("alertmanager", "azure", "cloudwatch", "datadog", "elastic", "email", "generic", "github", "gitlab"),
+        *("googlecloud", "grafana", "healthchecks", "nagios", "newrelic", "opsgenie", "pagerduty", "pingdom"),
+        *("sentry", "uptimekuma", "zabbix"),
     }
     assert set(CHANNELS) == {"email", "log", "slack", "webhook"}
     assert set(ACTIONS) == {"manual"}

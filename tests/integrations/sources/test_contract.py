@@ -17,7 +17,7 @@ from pydantic import BaseModel, SecretStr
 from engine.core.errors import Unauthorized, Unreadable
 from engine.core.model import Alert, AlertStatus
 from engine.core.policy import SecretRef
-from engine.ports import Parsed, Request, Source
+from engine.ports import Parsed, Referring, Request, Source
 from integrations import sources
 from integrations.registry import SOURCES
 from integrations.sources.signatures import with_secrets
@@ -289,7 +289,15 @@ def secret_fields(source: Source) -> list[str]:
     return [name for name, field in source.settings.model_fields.items() if "SecretStr" in str(field.annotation)]
 
 
-PROVEN_NAMES = [name for name in NAMES if secret_fields(SOURCES[name])]
+SHARING = [source for source in SOURCES.values() if secret_fields(source)]
+SIGNED = [source for source in SOURCES.values() if isinstance(source, Referring)]
+"""By the vendor's own key, with no secret that is shared."""
+
+
+def by_name(source: Source) -> str:
+    return source.name
+
+
 PROOFS = [
     {},
     {"authorization": "Bearer wrong", "x_hub_signature_256": "sha256=" + 64 * "0"},
@@ -298,38 +306,39 @@ PROOFS = [
 ]
 
 
-@pytest.fixture(params=PROVEN_NAMES)
-def proven_source(request: pytest.FixtureRequest) -> Source:
-    """One whose sender can prove itself; for the others the address is the only secret."""
-    return SOURCES[request.param]
-
-
+@pytest.mark.parametrize("source", [*SHARING, *SIGNED], ids=by_name)
 @pytest.mark.parametrize("proof", PROOFS)
 def test_without_the_right_proof_it_is_unauthorized_and_no_text_tells_the_secret(
-    proven_source: Source, proof: dict[str, str]
+    source: Source, proof: dict[str, str]
 ) -> None:
-    settings = configured(proven_source, **dict.fromkeys(secret_fields(proven_source), SECRET))
+    settings = configured(source, **dict.fromkeys(secret_fields(source), SECRET))
     with pytest.raises(Unauthorized) as caught:
-        proven_source.verify(settings, sent(proven_source, proven_source.example, **proof), NOW)
+        source.verify(settings, sent(source, source.example, **proof), NOW)
     assert SECRET not in f"{caught.value!s} {caught.value!r} {settings!r}"
     assert "wrong" not in str(caught.value)
 
 
-def test_without_a_secret_the_address_is_enough(source: Source) -> None:
-    source.verify(configured(source), sent(source, source.example), NOW)
+def test_without_a_secret_the_address_is_enough_unless_the_vendor_signs(source: Source) -> None:
+    if source in SIGNED:
+        with pytest.raises(Unauthorized):
+            source.verify(configured(source), sent(source, source.example), NOW)
+    else:
+        source.verify(configured(source), sent(source, source.example), NOW)
 
 
+@pytest.mark.parametrize("source", SHARING, ids=by_name)
 @pytest.mark.parametrize("found", [None, SecretStr("")])
-def test_a_secret_that_cannot_be_read_lets_no_one_in(proven_source: Source, found: SecretStr | None) -> None:
-    references = configured(proven_source, **dict.fromkeys(secret_fields(proven_source), SecretRef(env="NOT_SET")))
+def test_a_secret_that_cannot_be_read_lets_no_one_in(source: Source, found: SecretStr | None) -> None:
+    references = configured(source, **dict.fromkeys(secret_fields(source), SecretRef(env="NOT_SET")))
     settings = with_secrets(references, lambda _: found)
     for proof in ({}, {"authorization": "Bearer ", "x_hub_signature_256": ""}):
         with pytest.raises(Unauthorized):
-            proven_source.verify(settings, sent(proven_source, proven_source.example, **proof), NOW)
+            source.verify(settings, sent(source, source.example, **proof), NOW)
 
 
-def test_a_wrong_setting_is_refused_without_telling_the_secret(proven_source: Source) -> None:
-    secrets = {name: [SECRET] for name in secret_fields(proven_source)}
-    with pytest.raises(ValueError, match=proven_source.settings.__name__) as caught:
-        configured(proven_source, **secrets)
+@pytest.mark.parametrize("source", SHARING, ids=by_name)
+def test_a_wrong_setting_is_refused_without_telling_the_secret(source: Source) -> None:
+    secrets = {name: [SECRET] for name in secret_fields(source)}
+    with pytest.raises(ValueError, match=source.settings.__name__) as caught:
+        configured(source, **secrets)
     assert SECRET not in str(caught.value)
