@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.core.classify import read_values
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
-from engine.core.policy import Model
 from engine.ports import Parsed, Request
 from integrations.sources.reading import (
     ANNOTATION,
@@ -36,7 +35,7 @@ from integrations.sources.reading import (
     texts,
     tidy,
 )
-from integrations.sources.signatures import Secret, check_bearer
+from integrations.sources.signatures import BearerToken, TokenSettings
 from integrations.sources.times import read_time
 
 VERSIONS = ("4", 4)
@@ -46,12 +45,8 @@ A = TypeVar("A")
 Scalar = str | int | float | bool | None
 
 
-class Settings(Model):
+class Settings(TokenSettings):
     """`token`: the `credentials` of the receiver's `http_config.authorization`. Without, the address is the secret."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    token: Secret | None = None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -82,7 +77,7 @@ IN_PARTS = msgspec.json.Decoder(Notification[msgspec.Raw])
 PART = msgspec.json.Decoder(Sent)
 
 
-class Alertmanager:
+class Alertmanager(BearerToken):
     name = "alertmanager"
     title = "Prometheus Alertmanager"
     settings: type[BaseModel] = Settings
@@ -119,11 +114,6 @@ class Alertmanager:
 }"""
     example_resolved = example.replace(b'"firing"', b'"resolved"')
     example_headers: Mapping[str, str] = {}
-
-    def verify(self, settings: Settings, request: Request, now: datetime) -> None:
-        del now
-        if settings.token is not None:
-            check_bearer(settings.token, request)
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now

@@ -6,12 +6,13 @@ import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from engine.core.errors import Unauthorized
-from engine.core.policy import SecretRef
+from engine.core.policy import Model, SecretRef
 from engine.ports import Request
 
 Secret = SecretStr | SecretRef
@@ -24,6 +25,23 @@ def with_secrets(settings: M, read: Callable[[SecretRef], SecretStr | None]) -> 
     """The settings with the secrets in place of the references to them. One that can't be read lets no one in."""
     found = {name: read(value) for name, value in settings if isinstance(value, SecretRef)}
     return settings.model_copy(update={name: secret for name, secret in found.items() if secret is not None})
+
+
+class TokenSettings(Model):
+    """`token`: what the sender presents as a bearer token. Without, the address is the secret."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    token: Secret | None = None
+
+
+class BearerToken:
+    """The proof of every source that has these settings."""
+
+    def verify(self, settings: TokenSettings, request: Request, now: datetime) -> None:
+        del now
+        if settings.token is not None:
+            check_bearer(settings.token, request)
 
 
 def check_bearer(secret: Secret, request: Request) -> None:

@@ -26,17 +26,15 @@ from engine.config.settings import Settings
 from engine.core.model import Role
 from engine.playbookfile import load_playbooks
 from engine.services import access
-from integrations.registry import ACTIONS
+from integrations.registry import ACTIONS, SOURCES
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADMIN_TOKEN = "api-test-admin-token"
 SIGNATURE_SECRET = "api-test-signature-secret"
-KEYS = {name: f"key-of-{name}" for name in ("alertmanager", "cloudwatch", "generic", "signed")}
+KEYS = {name: f"key-of-{name}" for name in (*SOURCES, "signed")}
 
 INTEGRATIONS: Mapping[str, Mapping[str, Any]] = {
-    "alertmanager": {"source": "alertmanager", "key": KEYS["alertmanager"]},
-    "cloudwatch": {"source": "cloudwatch", "key": KEYS["cloudwatch"]},
-    "generic": {"source": "generic", "key": KEYS["generic"]},
+    **{name: {"source": name, "key": KEYS[name]} for name in SOURCES},
     "signed": {
         "source": "generic",
         "key": KEYS["signed"],
