@@ -66,7 +66,7 @@ class Settings(Model):
     """Every message is checked against SNS's signature. Without `topics` any topic may deliver here."""
 
     topics: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=f"^{sns.TOPIC.pattern}$")], ...],
+        tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+$")], ...],
         Field(description="the ARNs of those that may deliver here"),
     ] = ()
     severity: GivenSeverity = "critical"

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.core.classify import read_values
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
-from engine.core.policy import Model
 from engine.ports import Parsed, Request
 from integrations.sources.mails import Mail
 from integrations.sources.reading import (
@@ -29,7 +28,7 @@ from integrations.sources.reading import (
     texts,
 )
 from integrations.sources.severity import GivenSeverity
-from integrations.sources.signatures import Secret, check_bearer
+from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.subjects import SEVERITIES, STATUSES, read_subject
 
 OURS = "x-tocsin-"
@@ -42,16 +41,13 @@ URL = re.compile(r"https?://[^\s<>\"']{1,1900}", re.IGNORECASE)
 MOST_LINKS = 5
 
 
-class Settings(Model):
-    """`token`: a bearer token that comes with every message. Without, the address is the secret."""
+class Settings(TokenSettings):
+    """`token` comes with every message; without, the address is the secret."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    token: Secret | None = None
     severity: GivenSeverity = "critical"
 
 
-class Email:
+class Email(ByToken):
     name = "email"
     title = "E-mail"
     settings: type[BaseModel] = Settings
@@ -70,11 +66,6 @@ https://runbooks.example/backup
 """
     example_resolved = example.replace(b"[critical]", b"RESOLVED:").replace(b"04:10:00", b"04:50:00")
     example_headers: Mapping[str, str] = {"content-type": "message/rfc822"}
-
-    def verify(self, settings: Settings, request: Request, now: datetime) -> None:
-        del now
-        if settings.token is not None:
-            check_bearer(settings.token, request)
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del now

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.core.classify import read_values
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
-from engine.core.policy import Model
 from engine.ports import Parsed, Request
 from integrations.sources.reading import (
     FINGERPRINT,
@@ -30,7 +29,7 @@ from integrations.sources.reading import (
     texts,
 )
 from integrations.sources.severity import Severity
-from integrations.sources.signatures import Secret, check_bearer
+from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.times import read_time
 
 SEVERITIES: Mapping[str, Severity] = {
@@ -56,15 +55,11 @@ UNFILLED = re.compile(r"\$[A-Za-z0-9_.:]+\$")
 """A macro that is not known, like a custom variable that this host does not have."""
 
 
-class Settings(Model):
+class Settings(TokenSettings):
     """`token`: what the script's configuration sends as a bearer token. Without, the address is the secret."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
 
-    token: Secret | None = None
-
-
-class Nagios:
+class Nagios(ByToken):
     name = "nagios"
     title = "Nagios and Icinga 2"
     settings: type[BaseModel] = Settings
@@ -80,11 +75,6 @@ class Nagios:
         .replace(b"HTTP%20CRITICAL%3A%20503", b"HTTP%20OK")
     )
     example_headers: Mapping[str, str] = {"content-type": "application/x-www-form-urlencoded"}
-
-    def verify(self, settings: Settings, request: Request, now: datetime) -> None:
-        del now
-        if settings.token is not None:
-            check_bearer(settings.token, request)
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now

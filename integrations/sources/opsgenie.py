@@ -34,6 +34,7 @@ from integrations.sources.reading import (
     line,
     links,
     service_of,
+    shallow,
     text,
     texts,
     tidy,
@@ -112,27 +113,31 @@ class Opsgenie:
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
-        body = tidy(request.body)
-        sent = decode(SENT, body)
-        if sent.action is None and sent.alert is None:
-            fields = decode(JSON, body)
-            return Parsed(alerts=(_firing(fields, "$"),))
-        fields = sent.alert
-        if not isinstance(fields, dict):
-            raise Unreadable("$.alert", "must be an object")
-        match sent.action:
-            case "Create":
-                return Parsed(alerts=(_firing(fields, "$.alert"),))
-            case "Close":
-                return Parsed(alerts=(_closed(fields),), wishes=_noted(sent, fields))
-            case "Acknowledge":
-                wish = Wish(fingerprint=_required_alias(fields), command=Acknowledge(), by=_who(sent, fields))
-                return Parsed(alerts=(), note="somebody has it already", wishes=(wish, *_noted(sent, fields)))
-            case "AddNote":
-                return Parsed(alerts=(), note="a note on an alert", wishes=_noted(sent, fields, required=True))
-            case _:
-                action = line(sent.action, NAME)
-                return Parsed(alerts=(), note=f"{action or 'nothing'} is nothing that Tocsin follows")
+        with shallow():
+            return _read(tidy(request.body))
+
+
+def _read(body: bytes) -> Parsed:
+    sent = decode(SENT, body)
+    if sent.action is None and sent.alert is None:
+        fields = decode(JSON, body)
+        return Parsed(alerts=(_firing(fields, "$"),))
+    fields = sent.alert
+    if not isinstance(fields, dict):
+        raise Unreadable("$.alert", "must be an object")
+    match sent.action:
+        case "Create":
+            return Parsed(alerts=(_firing(fields, "$.alert"),))
+        case "Close":
+            return Parsed(alerts=(_closed(fields),), wishes=_noted(sent, fields))
+        case "Acknowledge":
+            wish = Wish(fingerprint=_required_alias(fields), command=Acknowledge(), by=_who(sent, fields))
+            return Parsed(alerts=(), note="somebody has it already", wishes=(wish, *_noted(sent, fields)))
+        case "AddNote":
+            return Parsed(alerts=(), note="a note on an alert", wishes=_noted(sent, fields, required=True))
+        case _:
+            action = line(sent.action, NAME)
+            return Parsed(alerts=(), note=f"{action or 'nothing'} is nothing that Tocsin follows")
 
 
 def _alias(fields: Mapping[str, Any], path: str) -> str:

@@ -33,6 +33,7 @@ from integrations.sources.reading import (
     line,
     links,
     service_of,
+    shallow,
     text,
     tidy,
 )
@@ -104,23 +105,27 @@ class PagerDuty:
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
-        body = tidy(request.body)
-        event = decode(EVENT, body)
-        if _is_change(event):
-            return Parsed(alerts=(), note="a change, which is no problem", changes=(_change(event),))
-        match event.event_action:
-            case "trigger":
-                return Parsed(alerts=(_firing(event, _key(event) or digest(decode(JSON, body))),))
-            case "resolve":
-                return Parsed(alerts=(_resolved(event, _required_key(event)),))
-            case "acknowledge":
-                wish = Wish(fingerprint=_required_key(event), command=Acknowledge())
-                return Parsed(alerts=(), note="somebody has it already", wishes=(wish,))
-            case None | "":
-                raise Unreadable("$.event_action", "missing or blank")
-            case _:
-                words = "'trigger', 'acknowledge' or 'resolve'"
-                raise Unreadable("$.event_action", f"invalid (must be one of the following: {words})")
+        with shallow():
+            return _read(tidy(request.body))
+
+
+def _read(body: bytes) -> Parsed:
+    event = decode(EVENT, body)
+    if _is_change(event):
+        return Parsed(alerts=(), note="a change, which is no problem", changes=(_change(event),))
+    match event.event_action:
+        case "trigger":
+            return Parsed(alerts=(_firing(event, _key(event) or digest(decode(JSON, body))),))
+        case "resolve":
+            return Parsed(alerts=(_resolved(event, _required_key(event)),))
+        case "acknowledge":
+            wish = Wish(fingerprint=_required_key(event), command=Acknowledge())
+            return Parsed(alerts=(), note="somebody has it already", wishes=(wish,))
+        case None | "":
+            raise Unreadable("$.event_action", "missing or blank")
+        case _:
+            words = "'trigger', 'acknowledge' or 'resolve'"
+            raise Unreadable("$.event_action", f"invalid (must be one of the following: {words})")
 
 
 def _is_change(event: Event) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -106,13 +107,21 @@ def read_one(kind: type[T], body: bytes, read: Callable[[T], Alert | str]) -> Pa
     why there is no alert. Raises Unreadable with the JSON path and what is wrong there."""
     # All of it is decoded first, so that what is no JSON is found in what nobody asks for as well.
     value = decode(JSON, tidy(body))
+    with shallow():
+        try:
+            found = read(msgspec.convert(value, kind))
+        except msgspec.ValidationError as error:
+            raise _misfit(error) from error
+    return Parsed(alerts=(), note=found) if isinstance(found, str) else Parsed(alerts=(found,))
+
+
+@contextmanager
+def shallow() -> Iterator[None]:
+    """What was decoded may be nested too deeply to be encoded again: raises Unreadable then."""
     try:
-        found = read(msgspec.convert(value, kind))
-    except msgspec.ValidationError as error:
-        raise _misfit(error) from error
+        yield
     except RecursionError as error:
         raise Unreadable("$", "nested too deeply to be an alert") from error
-    return Parsed(alerts=(), note=found) if isinstance(found, str) else Parsed(alerts=(found,))
 
 
 def required(value: str, path: str, what: str) -> str:

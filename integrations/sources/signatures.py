@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from engine.core.errors import Unauthorized
 from engine.core.policy import Model, SecretRef
@@ -25,8 +25,16 @@ TOLERANCE = timedelta(minutes=5)
 M = TypeVar("M", bound=BaseModel)
 
 
+def with_secrets(settings: M, read: Callable[[SecretRef], SecretStr | None]) -> M:
+    """The settings with the secrets in place of the references to them. One that can't be read lets no one in."""
+    found = {name: read(value) for name, value in settings if isinstance(value, SecretRef)}
+    return settings.model_copy(update={name: secret for name, secret in found.items() if secret is not None})
+
+
 class TokenSettings(Model):
     """`token`: what the sender puts behind `Authorization: Bearer`. Without, the address is the secret."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     token: Secret | None = None
 
@@ -38,12 +46,6 @@ class ByToken:
         del now
         if settings.token is not None:
             check_bearer(settings.token, request)
-
-
-def with_secrets(settings: M, read: Callable[[SecretRef], SecretStr | None]) -> M:
-    """The settings with the secrets in place of the references to them. One that can't be read lets no one in."""
-    found = {name: read(value) for name, value in settings if isinstance(value, SecretRef)}
-    return settings.model_copy(update={name: secret for name, secret in found.items() if secret is not None})
 
 
 def check_bearer(secret: Secret, request: Request) -> None:

@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.core.classify import read_values
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
-from engine.core.policy import Model
 from engine.ports import Parsed, Request
 from integrations.sources.reading import (
     FINGERPRINT,
@@ -37,7 +36,7 @@ from integrations.sources.reading import (
     tidy,
 )
 from integrations.sources.severity import Severity
-from integrations.sources.signatures import Secret, check_bearer
+from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.times import read_time
 
 SEVERITIES: Mapping[str, Severity] = {
@@ -59,19 +58,15 @@ UNASKED = {"1": "discovery", "2": "autoregistration"}
 VALUES = {"1": AlertStatus.FIRING, "0": AlertStatus.RESOLVED}
 
 
-class Settings(Model):
+class Settings(TokenSettings):
     """`token`: the media type's parameter of that name. Without, the address is the secret."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    token: Secret | None = None
 
 
 FIELDS = msgspec.json.Decoder(dict[str, Any])
 TAGS = msgspec.json.Decoder()
 
 
-class Zabbix:
+class Zabbix(ByToken):
     name = "zabbix"
     title = "Zabbix"
     settings: type[BaseModel] = Settings
@@ -100,11 +95,6 @@ class Zabbix:
         b"{EVENT.RECOVERY.TIMESTAMP}", b"1795145000"
     )
     example_headers: Mapping[str, str] = {}
-
-    def verify(self, settings: Settings, request: Request, now: datetime) -> None:
-        del now
-        if settings.token is not None:
-            check_bearer(settings.token, request)
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now

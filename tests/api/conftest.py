@@ -26,26 +26,19 @@ from engine.config.settings import Settings
 from engine.core.model import Role
 from engine.playbookfile import load_playbooks
 from engine.services import access
-from integrations.registry import ACTIONS
+from integrations.registry import ACTIONS, SOURCES
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADMIN_TOKEN = "api-test-admin-token"
 SIGNATURE_SECRET = "api-test-signature-secret"
-SENDERS = (
-    *("alertmanager", "cloudwatch", "generic", "signed"),
-    *("pagerduty", "opsgenie", "guarded-pagerduty", "guarded-opsgenie"),
-)
-KEYS = {name: f"key-of-{name}" for name in SENDERS}
+GUARDED = ("pagerduty", "opsgenie")
+KEYS = {name: f"key-of-{name}" for name in (*SOURCES, "signed", *(f"guarded-{source}" for source in GUARDED))}
 
 INTEGRATIONS: Mapping[str, Mapping[str, Any]] = {
-    "alertmanager": {"source": "alertmanager", "key": KEYS["alertmanager"]},
-    "cloudwatch": {"source": "cloudwatch", "key": KEYS["cloudwatch"]},
-    "generic": {"source": "generic", "key": KEYS["generic"]},
-    "pagerduty": {"source": "pagerduty", "key": KEYS["pagerduty"]},
-    "opsgenie": {"source": "opsgenie", "key": KEYS["opsgenie"]},
+    **{name: {"source": name, "key": KEYS[name]} for name in SOURCES},
     **{
         f"guarded-{source}": {"source": source, "key": KEYS[f"guarded-{source}"], "token": {"env": "SIGNED_SECRET"}}
-        for source in ("pagerduty", "opsgenie")
+        for source in GUARDED
     },
     "signed": {
         "source": "generic",

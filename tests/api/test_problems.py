@@ -22,6 +22,7 @@ from engine.core.errors import (
     SettingsError,
     TocsinError,
     Unauthorized,
+    Unreachable,
     Unreadable,
 )
 from tests.api.asking import INCIDENTS, refused, report
@@ -37,6 +38,7 @@ ERRORS: tuple[tuple[TocsinError, int, str], ...] = (
     (Unreadable("$.alerts", "empty"), 422, "unreadable"),
     (Unauthorized("the token is unknown"), 401, "unauthorized"),
     (Overloaded("the database is away", retry_after=9), 503, "overloaded"),
+    (Unreachable("sns.eu-west-1.amazonaws.com answered 500"), 503, "unreachable"),
     (SettingsError("SECRET is not set"), 503, "misconfigured"),
     (ReportError("the PDF can't be set: no font"), 500, "failed"),
 )

@@ -15,8 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.core.errors import Overloaded
-from engine.ports import Parsed
+from engine.ports import Parsed, Referring
 from engine.services.intake import Intake
+from integrations.registry import SOURCES
 from integrations.sources.alertmanager import Alertmanager
 from tests.api.asking import INCIDENTS, refused
 from tests.api.conftest import KEYS, SIGNATURE_SECRET, House
@@ -59,6 +60,20 @@ async def test_a_body_that_is_in_order_and_holds_no_alert_is_answered_with_the_r
     assert answer.status_code == 202
     assert answer.json() == {"alerts": [], "note": "a ping"}
     assert (await admin.get(INCIDENTS)).json()["items"] == []
+
+
+@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if not isinstance(source, Referring)])
+async def test_what_each_vendor_sends_opens_an_incident_and_ends_it(light_house: House, name: str) -> None:
+    source, address = SOURCES[name], f"/webhooks/{name}/{KEYS[name]}"
+    async with light_house.client(role=None) as vendor:
+        for body, action in (
+            (source.example, "opened"),
+            (source.example, "repeated"),
+            (source.example_resolved, "resolved"),
+        ):
+            answer = await vendor.post(address, content=body, headers=dict(source.example_headers))
+            assert answer.status_code == 202, answer.text
+            assert [one["action"] for one in answer.json()["alerts"]] == [action]
 
 
 async def test_a_webhook_needs_no_token_and_takes_no_part_of_one(house: House) -> None:
