@@ -74,6 +74,11 @@ class Matcher:
         return (self._pattern.fullmatch(found) is not None) is (self.operator is Operator.MATCHES)
 
     @property
+    def negative(self) -> bool:
+        """It takes everything but what it names."""
+        return self.operator in (Operator.NOT_EQUAL, Operator.NOT_MATCHES)
+
+    @property
     def words(self) -> tuple[str, ...] | None:
         """The values that it names one by one; None for a regular expression that is more than words and `|`."""
         if self._pattern is None:
@@ -83,7 +88,7 @@ class Matcher:
     @property
     def wanted(self) -> tuple[str, ...] | None:
         """The only values that match, where it names them; None where others may."""
-        return self.words if self.operator in (Operator.EQUAL, Operator.MATCHES) else None
+        return None if self.negative else self.words
 
     def __str__(self) -> str:
         """Reads back as the same matcher."""

@@ -14,6 +14,9 @@ from engine.core.policy import Route
 GIVEN = ("service", "policy", "priority", "playbook", "group_by")
 """What a route may give, in the order in which it is told."""
 
+REMEMBERED = 1024
+"""Values of labels for which it is remembered which patterns take them: teams and jobs are few, pods are many."""
+
 Pair = tuple[str, str]
 
 
@@ -61,29 +64,41 @@ def integration_of(actor: Actor) -> str:
 
 
 class Router:
-    """Routes, ready for many alerts: each is looked at only for alerts that have a value which it asks for, so that a
-    thousand cost little more than ten. Those that ask for no particular value are looked at for every alert."""
+    """Routes, ready for many alerts, so that a thousand cost little more than ten. Each is filed under one of its
+    matchers: by the values that it names, else by its label, and then what a value comes to is remembered. It is looked
+    at for those alerts only that this matcher takes."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        pairs = [_pairs(route) for route in routes]
-        crowd = Counter(pair for choices in pairs for choice in choices for pair in choice)
+        naming = [_pairs(route) for route in routes]
+        crowd = Counter(pair for choices in naming for choice in choices for pair in choice)
         self._routes = routes
-        self._places: dict[Pair, list[int]] = defaultdict(list)
+        self._by_value: dict[Pair, list[int]] = defaultdict(list)
+        self._by_label: dict[str, list[tuple[int, Matcher]]] = defaultdict(list)
         self._always: list[int] = []
-        for place, choices in enumerate(pairs):
-            if not choices:
+        for place, (route, choices) in enumerate(zip(routes, naming, strict=True)):
+            if choices:
+                for pair in min(choices, key=lambda choice: sum(crowd[pair] for pair in choice)):
+                    self._by_value[pair].append(place)
+            elif route.match:
+                matcher = min(route.match, key=lambda matcher: matcher.negative)
+                self._by_label[matcher.name].append((place, matcher))
+            else:
                 self._always.append(place)
-                continue
-            for pair in min(choices, key=lambda choice: sum(crowd[pair] for pair in choice)):
-                self._places[pair].append(place)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._ask)
 
     def route(self, facts: Mapping[str, str]) -> Routed:
         return settle(self._taken(facts))
 
     def candidates(self, facts: Mapping[str, str]) -> Iterator[Route]:
         """Those that may match, in order."""
-        places = [place for pair in facts.items() for place in self._places.get(pair, ())]
+        places = [place for pair in facts.items() for place in self._by_value.get(pair, ())]
+        for name in self._by_label:
+            places += self._remembered(name, facts.get(name, ""))
         return (self._routes[place] for place in sorted(places + self._always))
+
+    def _ask(self, name: str, value: str) -> tuple[int, ...]:
+        """Those filed under a label whose matcher takes this value of it."""
+        return tuple(place for place, matcher in self._by_label[name] if matcher.takes(value))
 
     def _taken(self, facts: Mapping[str, str]) -> Iterator[Route]:
         for route in self.candidates(facts):

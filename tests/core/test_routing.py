@@ -222,11 +222,13 @@ def test_a_thousand_routes_are_not_looked_at_one_by_one() -> None:
     every = [
         *(route(f"team-{number}", 'severity="critical"', f'team="team-{number}"') for number in range(600)),
         *(route(f"words-{number}", 'env=~"prod|test"', f'team=~"red-{number}|blue-{number}"') for number in range(400)),
+        *(route(f"pattern-{number}", f'job=~"green-{number}(-.*)?"', 'env!="test"') for number in range(200)),
         route("rest"),
     ]
     router = Router(every)
-    facts = {"severity": "critical", "env": "prod", "team": "blue-7", "job": "api"}
-    assert [one.name for one in router.candidates(facts)] == ["words-7", "rest"]
+    facts = {"severity": "critical", "env": "prod", "team": "blue-7", "job": "green-9-x"}
+    for _ in range(2):
+        assert [one.name for one in router.candidates(facts)] == ["words-7", "pattern-9", "rest"]
     assert [one.name for one in router.route(facts).routes] == ["words-7"]
 
 
