@@ -59,8 +59,8 @@ class Senders:
         return self._sender(source, *await self._parts.keys.find(kind, key))
 
     async def read(self, sender: Sender, sent: Sent) -> Parsed:
-        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where a document of its
-        vendor is part of it and can't be had."""
+        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where the body needs a
+        document of the vendor's that can't be had."""
         if isinstance(sender.source, Referring):
             address = sender.source.document(sender.settings, sent)
             sent = replace(sent, documents={address: await self._parts.documents.get(address)})
