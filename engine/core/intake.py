@@ -12,10 +12,10 @@ from engine.core.classify import classify, tightened
 from engine.core.decide import end_service
 from engine.core.draft import Case, Decision, Draft, unchanged
 from engine.core.firing import start
-from engine.core.matchers import all_match
+from engine.core.lookup import Index, remembered
 from engine.core.model import ENGINE, Actor, Alert, AlertStatus, Classification, Incident, Priority, State, incident_ref
 from engine.core.notices import ask_for_room, post_cards, tell
-from engine.core.policy import Clearing, Config
+from engine.core.policy import Clearing, Config, Route
 from engine.core.priority import set_priority
 from engine.core.timeline import Kind
 
@@ -46,12 +46,17 @@ class Placed:
 
 def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = None) -> Placed:
     """By the first route that matches, else the alert's own service, else the integration's, else the default one."""
-    route = next((route for route in config.routes if all_match(route.match, alert.labels)), None)
+    route = next(_routes(config.routes).matching(alert.labels), None)
     service = route.service if route else alert.service or fallback or config.default_service
     labels = [f"{name}={alert.labels.get(name, '')}" for name in route.group_by] if route else []
     group = ",".join(labels) or alert.group or alert.fingerprint
     found = classify(config.classification, alert)
     return Placed(alert=alert, service=service, key=_fit(f"{service}/{group}"), actor=actor, found=found)
+
+
+@remembered
+def _routes(routes: tuple[Route, ...]) -> Index[Route]:
+    return Index((route.match, route) for route in routes)
 
 
 def _fit(key: str) -> str:
