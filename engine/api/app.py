@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from engine.api import commands, health, incidents
+from engine.api import commands, health, incidents, silences
 from engine.api.auth import Gate
 from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
@@ -28,17 +28,24 @@ TAGS = [
     {"name": "alerts", "description": "Monitoring sends alerts to the address of an integration."},
     {"name": "incidents", "description": "What is going on, and the record of it."},
     {"name": "commands", "description": "What may be asked of an incident. A refusal changes nothing and says why."},
+    {
+        "name": "silences",
+        "description": "What is kept from paging for a time, by whom and why; and what that has muted.",
+    },
     {"name": "chat", "description": "What Slack sends."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
 
 class Taken(BaseModel):
-    """What became of one alert. `incident` is null where there is no incident for it."""
+    """What became of one alert. `incident` is null where there is no incident for it. `rule` names what decided it, as
+    `silence/SIL-7` or `classification/critical`, and `reason` says why in words."""
 
     fingerprint: str
     action: AlertAction
     incident: str | None
+    rule: str
+    reason: str
 
 
 class Unread(BaseModel):
@@ -84,7 +91,7 @@ def create_api(parts: Parts) -> FastAPI:
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    for router in (commands.router, incidents.router, health.router):
+    for router in (commands.router, incidents.router, silences.router, health.router):
         api.include_router(router)
     return api
 

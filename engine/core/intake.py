@@ -30,6 +30,7 @@ class AlertAction(StrEnum):
     REPEATED = "repeated"
     RESOLVED = "resolved"
     IGNORED = "ignored"
+    SILENCED = "silenced"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

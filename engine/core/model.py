@@ -158,6 +158,8 @@ class Actor:
 
 
 ENGINE = Actor(kind=ActorKind.SYSTEM, id="engine", name="Tocsin", role=Role.ADMIN)
+OWN = Actor(kind=ActorKind.SOURCE, id="tocsin", name="Tocsin", via="tocsin")
+"""The sender of what the engine has to say of itself."""
 TIMER = Actor(kind=ActorKind.TIMER, id="escalation", name="Escalation timer", role=Role.ADMIN)
 
 

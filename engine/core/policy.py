@@ -17,10 +17,11 @@ from pydantic import (
     model_validator,
 )
 
-from engine.core.matchers import Matcher
+from engine.core.matchers import Matcher, Telling
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
-from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
+from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
+from engine.core.weekly import Weekly
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=120)]
@@ -185,6 +186,31 @@ class Route(Model):
     """Labels whose values make one problem; without it the sender's own grouping is used."""
 
 
+class Window(Model):
+    """Planned work: an alert that matches opens nothing and pages nobody meanwhile."""
+
+    name: Name
+    """Goes on record with what it mutes."""
+    match: Telling
+    """Over the alert's labels; `service` is the one that the alert is given to, `source` the integration's name."""
+    recurrence: Weekly | None = None
+    """Without it the window is one span, from `starts_at` to `ends_at`."""
+    starts_at: Moment | None = None
+    """Nothing is muted before."""
+    ends_at: Moment | None = None
+    """Nothing is muted from then on."""
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    """What is being done, for those who wonder."""
+
+    @model_validator(mode="after")
+    def _some_end(self) -> Self:
+        if self.ends_at is None and self.recurrence is None:
+            raise ValueError("it would mute for ever; give `recurrence`, or `ends_at`")
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("it ends before it starts; give an `ends_at` that is later than `starts_at`")
+        return self
+
+
 class Threshold(Model):
     """A measured value beyond a limit."""
 
@@ -338,6 +364,8 @@ class Config(Model):
     """Without it there are no war rooms."""
     bundling: Bundling = Bundling()
     routes: tuple[Route, ...] = ()
+    maintenance: tuple[Window, ...] = ()
+    """Planned work, during which alerts are muted."""
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()
     canary: Canary | None = None

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from engine.core.model import Alert, AlertStatus, Delivery, Incident, MessageKind, Priority
+from engine.core.model import OWN, Alert, AlertStatus, Delivery, Incident, MessageKind, Priority
 from engine.core.policy import Canary
 from engine.core.spans import spell
 from engine.core.timeline import format_time
 from engine.db import incidents, occurrences, outbox
 from engine.services.context import Context
 from engine.services.intake import Intake
-from engine.services.selfreport import OWN, SelfReport
+from engine.services.selfreport import SelfReport
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -18,9 +18,10 @@ from engine.core.model import Actor, Alert, AlertStatus, Incident, incident_ref
 from engine.core.playbook import hastened
 from engine.core.policy import Revision
 from engine.db import incidents, placing
-from engine.db.placing import NOTHING_FOUND, Found, Wanted
+from engine.db.placing import NOTHING_FOUND, Found, Places, Wanted
 from engine.services.cases import Gathered, Ledger, gather
 from engine.services.context import Channels, Context
+from engine.services.muting import MuteStage
 from engine.services.playbooks import follow_priority, playbook_for
 
 log = structlog.get_logger()
@@ -33,14 +34,25 @@ AT_ONCE = 50
 """So many alerts are placed and classified as they come, while the database writes what came before; more would keep
 others from being read."""
 
+SAID: Mapping[AlertAction, tuple[str, str]] = {
+    AlertAction.JOINED: ("key", "its key leads to"),
+    AlertAction.REPEATED: ("fingerprint", "it fires already in"),
+    AlertAction.RESOLVED: ("fingerprint", "it was firing in"),
+    AlertAction.IGNORED: ("fingerprint", "it is not on record as firing"),
+}
+"""The rule that decides, and why, of what comes to alerts by what is on record about them."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What became of one alert. `incident` is a reference like INC-42; None where there is no incident for it."""
+    """What became of one alert. `incident` is a reference like INC-42; None where there is no incident for it. `rule`
+    names what decided it, and `reason` says why."""
 
     fingerprint: str
     action: AlertAction
     incident: str | None
+    rule: str
+    reason: str
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,6 +78,15 @@ class Arrival:
     placed: Placed
     found: Found = NOTHING_FOUND
     outcome: Outcome | None = None
+
+    def settle(self, action: AlertAction, incident: int | None, rule: str, reason: str) -> None:
+        self.outcome = Outcome(
+            fingerprint=self.placed.alert.fingerprint,
+            action=action,
+            incident=None if incident is None else incident_ref(incident),
+            rule=rule,
+            reason=reason,
+        )
 
 
 class Intake:
@@ -145,16 +166,36 @@ def _fail(batch: Sequence[Submission], error: Exception) -> None:
 
 
 def accept(connection: Connection, context: Context, batch: Sequence[Submission], now: datetime) -> list[list[Outcome]]:
-    """The transaction: everything that the batch comes to. That somebody has applied a newer configuration shows in the
-    same statement that looks the alerts up."""
+    """The transaction: everything that the batch comes to. That somebody has applied a newer configuration, or made or
+    ended a silence, shows in the same statement that looks the alerts up."""
     revision = context.revisions.seen or context.revisions.current(connection)
     groups = _arrivals(batch, revision)
-    if _look_up(connection, chain.from_iterable(groups)) != revision.id:
+    places = _look_up(connection, chain.from_iterable(groups))
+    if places.revision != revision.id:
         revision = context.revisions.current(connection)
         groups = _arrivals(batch, revision)
-        _look_up(connection, chain.from_iterable(groups))
-    Rounds(connection=connection, context=context, revision=revision, now=now).run(list(chain.from_iterable(groups)))
-    return [[arrival.outcome for arrival in group if arrival.outcome] for group in groups]
+        places = _look_up(connection, chain.from_iterable(groups))
+    mutes = context.mutes.at(connection, revision, places.silences, now)
+    stage = MuteStage(connection=connection, mutes=mutes, now=now)
+    heard = [arrival for arrival in chain.from_iterable(groups) if not _muted(arrival, stage)]
+    Rounds(connection=connection, context=context, revision=revision, now=now).run(heard)
+    stage.write()
+    return [[_outcome(arrival) for arrival in group] for group in groups]
+
+
+def _muted(arrival: Arrival, stage: MuteStage) -> bool:
+    """It touches no incident then, not even one that is open for its key."""
+    found = stage.find(arrival.placed)
+    if found is None:
+        return False
+    arrival.settle(found.action, found.incident, found.rule, found.reason)
+    return True
+
+
+def _outcome(arrival: Arrival) -> Outcome:
+    if arrival.outcome is None:
+        raise AssertionError(f"nothing became of the alert {arrival.placed.alert.fingerprint}")
+    return arrival.outcome
 
 
 def _arrivals(batch: Iterable[Submission], revision: Revision) -> list[list[Arrival]]:
@@ -165,8 +206,8 @@ def _arrivals(batch: Iterable[Submission], revision: Revision) -> list[list[Arri
     return [[Arrival(placed=placed) for placed in one.placed] for one in batch]
 
 
-def _look_up(connection: Connection, arrivals: Iterable[Arrival]) -> int | None:
-    """Notes with each alert what is on record; returns the newest revision."""
+def _look_up(connection: Connection, arrivals: Iterable[Arrival]) -> Places:
+    """Notes with each alert what is on record."""
     arrivals = list(arrivals)
     placed = [arrival.placed for arrival in arrivals]
     places = placing.find(
@@ -175,7 +216,7 @@ def _look_up(connection: Connection, arrivals: Iterable[Arrival]) -> int | None:
     )
     for arrival, found in zip(arrivals, places.found, strict=True):
         arrival.found = found
-    return places.revision
+    return places
 
 
 @dataclass(kw_only=True, slots=True)
@@ -222,10 +263,11 @@ class Rounds:
 
     def _keep_alert(self, incident: Incident, arrival: Arrival, action: AlertAction, *, new: bool) -> None:
         alert = arrival.placed.alert
-        ref = None if action is AlertAction.IGNORED else incident.ref
-        arrival.outcome = Outcome(fingerprint=alert.fingerprint, action=action, incident=ref)
+        rule, reason = SAID[action]
         if action is AlertAction.IGNORED:
+            arrival.settle(action, None, rule, reason)
             return
+        arrival.settle(action, incident.id, rule, f"{reason} {incident.ref}")
         if new:
             self.ledger.add_alert(incident, alert)
         else:
@@ -265,10 +307,11 @@ class Rounds:
         )
         decision = open_incident(config, placed, opening, hastened(found, playbook))
         self.ledger.open(decision, [one.alert for one in placed])
-        for place_in_group, arrival in enumerate(group):
-            action = AlertAction.OPENED if place_in_group == 0 else AlertAction.JOINED
-            fingerprint = arrival.placed.alert.fingerprint
-            arrival.outcome = Outcome(fingerprint=fingerprint, action=action, incident=incident_ref(number))
+        first = placed[0].found
+        group[0].settle(AlertAction.OPENED, number, f"classification/{first.rule}", first.reason)
+        rule, reason = SAID[AlertAction.JOINED]
+        for arrival in group[1:]:
+            arrival.settle(AlertAction.JOINED, number, rule, f"{reason} {decision.incident.ref}")
 
 
 def _sort(arrivals: Iterable[Arrival]) -> tuple[dict[int, list[Arrival]], dict[str, list[Arrival]]]:
@@ -297,5 +340,4 @@ def _leading(group: list[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
 def _ignore(group: list[Arrival]) -> None:
     """A resolution of something that was never sent as firing opens nothing."""
     for arrival in group:
-        fingerprint = arrival.placed.alert.fingerprint
-        arrival.outcome = Outcome(fingerprint=fingerprint, action=AlertAction.IGNORED, incident=None)
+        arrival.settle(AlertAction.IGNORED, None, *SAID[AlertAction.IGNORED])

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import structlog
 
-from engine.core.model import Actor, ActorKind, Alert, AlertStatus, Priority, incident_id
+from engine.core.model import OWN, Alert, AlertStatus, Priority, incident_id
 from engine.db import incidents
 from engine.services.context import Context
 from engine.services.intake import Intake
@@ -14,7 +14,6 @@ from engine.services.intake import Intake
 log = structlog.get_logger()
 
 SERVICE = "tocsin"
-OWN = Actor(kind=ActorKind.SOURCE, id="tocsin", name="Tocsin", via="tocsin")
 SHOWN = 5
 
 
