@@ -21,6 +21,7 @@ from tests.benchmarks.figures import Row, machine, show
 from tests.benchmarks.history import of_history
 from tests.benchmarks.lateness import of_timers
 from tests.benchmarks.paging import to_slack
+from tests.benchmarks.rules import of_rules
 from tests.benchmarks.storm import of_storm
 
 MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
     "timers": of_timers,
     "claims": of_claims,
     "history": of_history,
+    "rules": of_rules,
 }
 RUNS, SECONDS = 3, 10.0
 QUICK_RUNS, QUICK_SECONDS = 1, 4.0
