@@ -692,6 +692,14 @@ MAINTENANCE = """maintenance:
     starts_at: 2026-11-21T22:00:00+01:00
     ends_at: 2026-11-22T02:00:00+01:00
     reason: the rack moves
+inhibitions:
+  - name: cluster
+    source_matchers: ['alertname="ClusterDown"']
+    target_matchers: ['alertname!="ClusterDown"']
+    equal: [cluster]
+  - name: host
+    source_matchers: ['alertname="HostDown"']
+    target_matchers: ['severity="warning"']
 default_service"""
 WINDOWS: list[Case] = [
     ("zone: Europe/Berlin", "zone: Berlin", "recurrence:", "maintenance[0].recurrence.zone", "not a time zone", "UTC"),
@@ -701,12 +709,31 @@ WINDOWS: list[Case] = [
     ('service="web"', 'service!="web"', "match: ['service!", "maintenance[0].match", "without any label", "ask"),
     ("    ends_at: 2026-11-22T02:00:00+01:00\n", "", "- name: move", "maintenance[1]", "for ever", "`ends_at`"),
     ("2026-11-22T02:00:00", "2026-11-21T02:00:00", "- name: move", "maintenance[1]", "before it starts", "later"),
+    (
+        'alertname="HostDown',
+        'alertname!="x',
+        "    source_matchers: ['alertname!",
+        "inhibitions[1].source_matchers",
+        "any",
+        "ask",
+    ),
+    ("[cluster]", "cluster", "    equal:", "inhibitions[0].equal", "not a list", "a list"),
+    (
+        "name: host",
+        "name: cluster",
+        "- name: cluster\n    source_matchers: ['alertname=\"HostDown",
+        "inhibitions[1].name",
+        "before it",
+        "own",
+    ),
     ("02:00:00+01:00", "02:00:00", "ends_at", "maintenance[1].ends_at", "'2026-11-22T02:00:00'", "write"),
 ]
 
 
-def test_maintenance_windows_are_read() -> None:
-    weekly, once = load(changed("default_service", MAINTENANCE), FILE, REGISTRY).maintenance
+def test_maintenance_windows_and_inhibitions_are_read() -> None:
+    config = load(changed("default_service", MAINTENANCE), FILE, REGISTRY)
+    weekly, once = config.maintenance
+    assert [(rule.name, rule.equal) for rule in config.inhibitions] == [("cluster", ("cluster",)), ("host", ())]
     assert str(weekly.recurrence) == "sat, sun 22:00-06:00 Europe/Berlin"
     assert (once.starts_at, once.ends_at) == (
         datetime(2026, 11, 21, 21, tzinfo=UTC),
@@ -715,7 +742,7 @@ def test_maintenance_windows_are_read() -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "mark", "path", "wrong", "remedy"), WINDOWS)
-def test_a_maintenance_window_that_would_not_do_what_it_says_is_found(
+def test_a_window_or_an_inhibition_that_would_not_do_what_it_says_is_found(
     old: str, new: str, mark: str, path: str, wrong: str, remedy: str
 ) -> None:
     text = changed("default_service", MAINTENANCE).replace(old, new, 1)

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from engine.api.views import View
+from engine.api.views import MutedAlertView, View
 from engine.core.matchers import Matcher
 from engine.core.silences import SilenceState, silence_ref
 from engine.core.weekly import Weekly
-from engine.db.mutings import MutedAlert
 from engine.services.silences import Ended, Standing, StandingSilence, StandingWindow
 
 Ref = Annotated[
@@ -19,19 +18,6 @@ Ref = Annotated[
     BeforeValidator(lambda value: silence_ref(value) if isinstance(value, int) else value),
     Field(pattern=r"^SIL-[1-9][0-9]*$", examples=["SIL-7"]),
 ]
-
-
-class MutedAlertView(View):
-    """An alert that was muted: how often, and when for the first and the last time."""
-
-    source: str
-    fingerprint: str
-    title: str
-    service: str
-    labels: dict[str, str]
-    first_at: datetime
-    last_at: datetime
-    count: int
 
 
 class StandingView(View):
@@ -166,8 +152,4 @@ def _of_standing(standing: Standing) -> dict[str, Any]:
 
 
 def _alerts(standing: Standing) -> tuple[MutedAlertView, ...]:
-    return tuple(_alert(one) for one in standing.alerts)
-
-
-def _alert(one: MutedAlert) -> MutedAlertView:
-    return MutedAlertView.model_validate(one)
+    return tuple(map(MutedAlertView.model_validate, standing.alerts))

@@ -24,7 +24,7 @@ from engine.core.model import Actor, ActorKind
 from engine.core.policy import Integration, Revision
 from engine.ports import Parsed, Source
 from engine.ports import Request as Sent
-from engine.services.intake import Outcome
+from engine.services.arrivals import Outcome
 
 log = structlog.get_logger()
 

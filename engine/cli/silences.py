@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.api.silence_views import (
-    MutedAlertView,
     SilenceView,
     StandingView,
     WindowView,
@@ -21,11 +20,13 @@ from engine.api.silence_views import (
     window_detail,
     window_view,
 )
+from engine.api.views import MutedAlertView
 from engine.bootstrap import Application
 from engine.cli.acting import NeededReason, build
 from engine.cli.options import As, AsJson, Zone, machine_zone, parse_label, parse_moment, parse_span
 from engine.cli.screen import facts, note, plain, say, show_json, stamp, table
 from engine.cli.session import actor, run
+from engine.core.model import incident_ref
 from engine.core.muting import Mute
 from engine.core.silences import SILENCE_REF, NewSilence, silence_id
 from engine.services import silences
@@ -148,7 +149,7 @@ def try_labels(
     zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which silences and maintenance windows would mute an alert with these labels."""
+    """What would mute an alert with these labels: silences, maintenance windows, and alerts that fire right now."""
     where = zone or machine_zone()
     own, when = dict(map(parse_label, labels)), parse_moment(at, where) if at else None
 
@@ -157,11 +158,14 @@ def try_labels(
 
     tried = run(work)
     if as_json:
-        show_json({"service": tried.service, "muted_by": [_as_json(*found) for found in tried.muted_by]})
-    elif not tried.muted_by:
+        causes = [{"rule": rule, "incident": incident_ref(number)} for rule, number in tried.inhibited_by]
+        muted = [_as_json(*found) for found in tried.muted_by]
+        show_json({"service": tried.service, "muted_by": muted, "inhibited_by": causes})
+    elif not tried.muted_by and not tried.inhibited_by:
         say(f"Nothing mutes it; it would go to the service {plain(tried.service)}.")
     else:
-        rows = ((mute.rule, stamp(until, where), mute.author, mute.reason) for mute, until in tried.muted_by)
+        rows = [(mute.rule, stamp(until, where), mute.author, mute.reason) for mute, until in tried.muted_by]
+        rows += [(rule, "", "", f"{incident_ref(number)} explains it") for rule, number in tried.inhibited_by]
         table("Muted by", "Until", "By", "Reason", rows=rows)
 
 

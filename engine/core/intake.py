@@ -31,6 +31,7 @@ class AlertAction(StrEnum):
     RESOLVED = "resolved"
     IGNORED = "ignored"
     SILENCED = "silenced"
+    INHIBITED = "inhibited"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

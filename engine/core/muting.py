@@ -9,7 +9,7 @@ from datetime import datetime
 from engine.core.intake import AlertAction, Placed
 from engine.core.lookup import Index
 from engine.core.matchers import Matcher
-from engine.core.model import OWN, Actor, ActorKind, AlertStatus
+from engine.core.model import OWN, Actor, ActorKind, AlertStatus, incident_ref
 from engine.core.policy import Window
 from engine.core.silences import Silence, muting_until
 from engine.core.timeline import format_time
@@ -27,6 +27,11 @@ class Muted:
     rule: str
     reason: str
     incident: int | None = None
+
+    @property
+    def record(self) -> str:
+        """Under which name it is counted: what one incident causes by itself."""
+        return self.rule if self.incident is None else f"{self.rule}/{incident_ref(self.incident)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

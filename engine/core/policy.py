@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from engine.core.matchers import Matcher, Telling
+from engine.core.matchers import MOST_MATCHERS, Matcher, Telling
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
 from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
@@ -211,6 +211,20 @@ class Window(Model):
         return self
 
 
+class Inhibition(Model):
+    """While an alert that matches `source_matchers` fires in an active incident, those that match `target_matchers` are
+    muted, where all labels under `equal` are the same. `service` and `source` are read as in a window's matchers."""
+
+    name: Name
+    """Goes on record with what it mutes."""
+    source_matchers: Telling
+    """What explains the others, like a cluster that is down."""
+    target_matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=MOST_MATCHERS)]
+    """What is explained, like anything else in that cluster."""
+    equal: tuple[str, ...] = ()
+    """Labels that both have to have alike. A label that is missing in both is alike."""
+
+
 class Threshold(Model):
     """A measured value beyond a limit."""
 
@@ -366,6 +380,8 @@ class Config(Model):
     routes: tuple[Route, ...] = ()
     maintenance: tuple[Window, ...] = ()
     """Planned work, during which alerts are muted."""
+    inhibitions: tuple[Inhibition, ...] = ()
+    """Which alerts mute which others while they fire."""
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()
     canary: Canary | None = None

@@ -32,11 +32,13 @@ class SilenceRow(SQLModel, table=True):
 
 
 class MutingRow(SQLModel, table=True):
-    """What a silence or a window has kept from people so far. `kept`: of how many different alerts there is a row."""
+    """What a silence, a window or an inhibition of one incident has kept from people so far. `kept`: of how many
+    different alerts there is a row."""
 
     __tablename__ = "muting"
 
     rule: str = Field(primary_key=True)
+    incident_id: int | None = Field(foreign_key="incident.id", index=True)
     count: int
     kept: int
     first_at: datetime = when()
@@ -59,8 +61,20 @@ class MutedAlertRow(SQLModel, table=True):
     count: int
 
 
+class InhibitorRow(SQLModel, table=True):
+    """An alert that mutes others while it fires in an active incident. `key` stands for the rule and for what both have
+    alike; `both_sides`: the rule could mute this alert as well."""
+
+    __tablename__ = "inhibitor"
+
+    key: str = Field(primary_key=True)
+    alert_id: int = Field(primary_key=True, foreign_key="alert.id")
+    both_sides: bool
+
+
 metadata = SQLModel.metadata
 
 silences = metadata.tables["silence"]
 mutings = metadata.tables["muting"]
 muted_alerts = metadata.tables["muted_alert"]
+inhibitors = metadata.tables["inhibitor"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from engine.db.bulk import Change, insert_rows, update_rows
 from engine.db.mute_tables import muted_alerts, mutings
@@ -19,7 +19,8 @@ MOST_ALERTS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MutedAlert:
-    """One alert that `rule` has muted. It is known by its fingerprint at its source."""
+    """One alert that `rule` has muted, by cause of an incident where there is one. It is known by its fingerprint at
+    its source."""
 
     rule: str
     source: str
@@ -30,6 +31,7 @@ class MutedAlert:
     first_at: datetime
     last_at: datetime
     count: int
+    incident: int | None = None
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -49,6 +51,7 @@ class Muting:
 RULES: BindParameter[Any] = bindparam("rules", expanding=True)
 OF = select(mutings).where(mutings.c.rule.in_(RULES)).order_by(mutings.c.rule)
 LOCK = OF.with_for_update()
+CAUSED = select(mutings).where(mutings.c.incident_id == bindparam("number")).order_by(mutings.c.rule)
 ALERTS = (
     select(muted_alerts)
     .where(muted_alerts.c.rule == bindparam("wanted"))
@@ -57,44 +60,44 @@ ALERTS = (
 )
 
 
-def record(connection: Connection, muted: Sequence[MutedAlert]) -> None:
-    """Each alert counts once more with its rule; the alerts of a transaction, each once."""
+def record(connection: Connection, muted: Sequence[MutedAlert]) -> list[tuple[MutedAlert, int]]:
+    """Each alert counts once more with its rule; the alerts of a transaction, each once. Returns those that were not on
+    record, each with its number among the alerts of its rule, from 1."""
     if not muted:
-        return
-    rules = dict.fromkeys(sorted(one.rule for one in muted))
-    room = {row.rule: MOST_ALERTS - row.kept for row in connection.execute(LOCK, {"rules": list(rules)})}
-    known = _known(connection, muted)
-    new: dict[str, list[MutedAlert]] = {rule: [] for rule in rules}
+        return []
+    rules = sorted({one.rule for one in muted})
+    kept = {row.rule: row.kept for row in connection.execute(LOCK, {"rules": rules})}
+    places = _known(connection, muted)
+    new: list[tuple[MutedAlert, int]] = []
+    number = {rule: kept.get(rule, 0) for rule in rules}
     for one in muted:
-        if one.place not in known and len(new[one.rule]) < room.get(one.rule, MOST_ALERTS):
-            new[one.rule].append(one)
-    _count(connection, muted, known=room, kept={rule: len(own) for rule, own in new.items()})
-    update_rows(connection, muted_alerts, [_again(one) for one in muted if one.place in known])
-    insert_rows(connection, muted_alerts, [_row(one) for own in new.values() for one in own])
+        if one.place not in places and number[one.rule] < MOST_ALERTS:
+            number[one.rule] += 1
+            new.append((one, number[one.rule]))
+    _count(connection, muted, before=kept, after=number)
+    update_rows(connection, muted_alerts, [_again(one) for one in muted if one.place in places])
+    insert_rows(connection, muted_alerts, [_row(one) for one, _ in new])
+    return new
 
 
 def _count(
-    connection: Connection, muted: Iterable[MutedAlert], *, known: Collection[str], kept: Mapping[str, int]
+    connection: Connection, muted: Iterable[MutedAlert], *, before: Mapping[str, int], after: Mapping[str, int]
 ) -> None:
     """Of two who begin a rule's record at once the second one's transaction fails by the key, and is run again."""
-    counts: dict[str, int] = {}
-    times: dict[str, datetime] = {}
+    totals: dict[str, MutedAlert] = {}
     for one in muted:
-        counts[one.rule] = counts.get(one.rule, 0) + one.count
-        times[one.rule] = one.last_at
-    changes = [
-        Change(
-            where={"rule": rule}, columns={"last_at": times[rule]}, added={"count": counts[rule], "kept": kept[rule]}
-        )
-        for rule in counts
-        if rule in known
-    ]
+        known = totals.get(one.rule)
+        totals[one.rule] = replace(one, count=one.count + known.count) if known else one
+    changes, rows = [], []
+    for rule, total in totals.items():
+        kept = after[rule] - before.get(rule, 0)
+        if rule in before:
+            added = {"count": total.count, "kept": kept}
+            changes.append(Change(where={"rule": rule}, columns={"last_at": total.last_at}, added=added))
+        else:
+            counted = {"count": total.count, "kept": kept, "first_at": total.first_at, "last_at": total.last_at}
+            rows.append({"rule": rule, "incident_id": total.incident, **counted})
     update_rows(connection, mutings, changes)
-    rows = [
-        {"rule": rule, "count": count, "kept": kept[rule], "first_at": times[rule], "last_at": times[rule]}
-        for rule, count in counts.items()
-        if rule not in known
-    ]
     insert_rows(connection, mutings, rows)
 
 
@@ -156,15 +159,21 @@ WITH wanted AS (
 def of(connection: Connection, rules: Collection[str]) -> dict[str, Muting]:
     """By rule; a rule that has muted nothing yet has none."""
     rows = connection.execute(OF, {"rules": list(rules)}) if rules else ()
-    return {
-        row.rule: Muting(
-            rule=row.rule,
-            count=row._mapping["count"],  # noqa: SLF001 - public by SQLAlchemy's word; `count` is a tuple's method
-            first_at=row.first_at,
-            last_at=row.last_at,
-        )
-        for row in rows
-    }
+    return {row.rule: _read(row) for row in rows}
+
+
+def caused_by(connection: Connection, incident: int) -> list[Muting]:
+    """What was muted by cause of one incident, by the name of its rule there."""
+    return [_read(row) for row in connection.execute(CAUSED, {"number": incident})]
+
+
+def _read(row: Row[Any]) -> Muting:
+    return Muting(
+        rule=row.rule,
+        count=row._mapping["count"],  # noqa: SLF001 - public by SQLAlchemy's word; `count` is a tuple's method
+        first_at=row.first_at,
+        last_at=row.last_at,
+    )
 
 
 def alerts_of(connection: Connection, rule: str, limit: int = MOST_ALERTS) -> list[MutedAlert]:

@@ -10,10 +10,11 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.core.errors import NotFound
-from engine.core.intake import place
+from engine.core.inhibiting import inhibitions_of
+from engine.core.intake import Placed, place
 from engine.core.model import Actor, ActorKind, Alert, AlertStatus
 from engine.core.muting import Mute, Mutes, mute_of_silence, mute_of_window, told_by
-from engine.core.policy import Window
+from engine.core.policy import Config, Window
 from engine.core.silences import (
     NewSilence,
     Silence,
@@ -25,7 +26,7 @@ from engine.core.silences import (
     silence_ref,
 )
 from engine.core.timeline import format_time
-from engine.db import mutings, silences
+from engine.db import inhibitors, mutings, silences
 from engine.db.mutings import MutedAlert, Muting
 from engine.services.context import Context
 from engine.services.muting import mutes_of
@@ -84,10 +85,12 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tried:
-    """Where an alert would belong, and what would mute it, each with the time until which it does."""
+    """Where an alert would belong, and what would mute it: silences and windows, each with the time until which it
+    does, and inhibitions, each with the incident that causes it now."""
 
     service: str
     muted_by: tuple[tuple[Mute, datetime], ...]
+    inhibited_by: tuple[tuple[str, int], ...] = ()
 
 
 def make(connection: Connection, asked: NewSilence, actor: Actor, now: datetime) -> Silence:
@@ -223,9 +226,17 @@ async def try_alert(
         fallback = config.integrations[source].service if source else None
         placed = place(config, sample(labels), actor, fallback)
         found = tuple(Mutes(mutes_of(connection, config, now)).on(told_by(placed), now))
-        return Tried(service=placed.service, muted_by=found)
+        return Tried(service=placed.service, muted_by=found, inhibited_by=_causes(connection, config, placed))
 
     return await context.database.read(work)
+
+
+def _causes(connection: Connection, config: Config, placed: Placed) -> tuple[tuple[str, int], ...]:
+    claims = inhibitions_of(config.inhibitions).sides(placed).targets
+    causes = inhibitors.find(connection, claims)
+    return tuple(
+        (f"inhibition/{claim.rule}", cause) for claim, cause in zip(claims, causes, strict=True) if cause is not None
+    )
 
 
 def sample(labels: Mapping[str, str]) -> Alert:

@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, event, insert
 
 from engine.clock import VirtualClock
+from engine.core.inhibiting import Claim
 from engine.core.model import State, Until
-from engine.db import incidents, mute_tables, mutings, outbox, picking, placing, records, silences, timers
+from engine.db import incidents, inhibitors, mute_tables, mutings, outbox, picking, placing, records, silences, timers
 from engine.db.database import connect
+from engine.db.inhibitors import Inhibitor
 from engine.db.mutings import MutedAlert
 from engine.db.picking import Room
 from engine.db.placing import Wanted
@@ -27,13 +29,14 @@ ENDED = 20_000
 SILENCES = 1_000
 FIRST = 100
 OPEN = list(range(1, 9))
-GROWING = ("incident", "alert", "timeline_event", "timer", "outbox", "silence", "muting", "muted_alert")
+GROWING = ("incident", "alert", "timeline_event", "timer", "outbox", "silence", "muting", "muted_alert", "inhibitor")
 PAST = {
     "incident": {"state": "'closed'"},
     "alert": {"status": "'resolved'"},
     "timer": {"state": "'fired'"},
     "outbox": {"state": "'sent'", "sent_at": "p.created_at"},
 }
+CLAIM = Claim(rule="cluster", key="cluster/7", both=False)
 Call = Callable[[Connection], object]
 CALLS: dict[str, Call] = {
     "look an alert up": lambda c: placing.find(
@@ -44,6 +47,11 @@ CALLS: dict[str, Call] = {
     "muted alerts on record": lambda c: mutings.record(c, [muted("silence/SIL-3", 7), muted("silence/SIL-3", -1)]),
     "what silences have muted": lambda c: mutings.of(c, ["silence/SIL-3"]),
     "alerts that a silence has muted": lambda c: mutings.alerts_of(c, "silence/SIL-3"),
+    "what an incident keeps from people": lambda c: mutings.caused_by(c, 1),
+    "alerts that mute another": lambda c: inhibitors.find(c, [CLAIM]),
+    "an alert that mutes others": lambda c: inhibitors.add(
+        c, [Inhibitor(claim=CLAIM, incident=1, fingerprint="Down1/web-1")]
+    ),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,
     "claim messages": lambda c: picking.pick(c, NIGHT, 16),
@@ -90,6 +98,9 @@ def silence_much(connection: Connection) -> None:
         {**vars_of(muted(rule, number)), "first_at": past, "last_at": past} for rule in rules for number in range(20)
     ]
     connection.execute(insert(mute_tables.muted_alerts), rows)
+    connection.exec_driver_sql(
+        "INSERT INTO inhibitor (key, alert_id, both_sides) SELECT 'cluster/' || id % 1000, id, 1 = 1 FROM alert"
+    )
 
 
 def vars_of(one: MutedAlert) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from engine.core.silences import NewSilence, SilenceState
 from engine.db import mutings
 from engine.db.database import connect
 from engine.services import configs, reading, silences
-from engine.services.intake import Outcome
+from engine.services.arrivals import Outcome
 from tests.services.engines import Engine, Wire, alert, all_incidents, assemble, documented, engine_on, person
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)

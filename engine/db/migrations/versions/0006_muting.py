@@ -1,6 +1,6 @@
-"""Silences, and what silences and maintenance windows have muted.
+"""Silences, alerts that mute others, and what was muted.
 
-The release before knows none: while it still takes webhooks, it pages for what a silence would have muted.
+The release before knows none: while it still takes webhooks, it pages for what would have been muted.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ def upgrade() -> None:
     op.create_table(
         "muting",
         sa.Column("rule", sa.String(), primary_key=True),
+        sa.Column("incident_id", sa.Integer(), sa.ForeignKey("incident.id"), nullable=True),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("kept", sa.Integer(), nullable=False),
         sa.Column("first_at", UtcDateTime(), nullable=False),
         sa.Column("last_at", UtcDateTime(), nullable=False),
     )
+    op.create_index("ix_muting_incident_id", "muting", ["incident_id"])
     op.create_table(
         "muted_alert",
         sa.Column("rule", sa.String(), sa.ForeignKey("muting.rule"), primary_key=True),
@@ -51,4 +53,10 @@ def upgrade() -> None:
         sa.Column("first_at", UtcDateTime(), nullable=False),
         sa.Column("last_at", UtcDateTime(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
+    )
+    op.create_table(
+        "inhibitor",
+        sa.Column("key", sa.String(), primary_key=True),
+        sa.Column("alert_id", sa.Integer(), sa.ForeignKey("alert.id"), primary_key=True),
+        sa.Column("both_sides", sa.Boolean(), nullable=False),
     )
