@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -676,6 +676,76 @@ def test_a_rule_that_is_never_looked_at_is_found(
     old: str, new: str, mark: str, path: str, wrong: str, remedy: str
 ) -> None:
     text = changed(old, new)
+    [finding] = findings(text)
+    assert (finding.line, finding.path) == (line_of(text, mark), path)
+    assert wrong in finding.wrong
+    assert remedy in finding.remedy
+
+
+MAINTENANCE = """maintenance:
+  - name: backup
+    match: ['service="web"']
+    recurrence: {days: [sat, sun], from: "22:00", to: "06:00", zone: Europe/Berlin}
+    reason: backups
+  - name: move
+    match: ['rack=~"a1|a2"']
+    starts_at: 2026-11-21T22:00:00+01:00
+    ends_at: 2026-11-22T02:00:00+01:00
+    reason: the rack moves
+inhibitions:
+  - name: cluster
+    source_matchers: ['alertname="ClusterDown"']
+    target_matchers: ['alertname!="ClusterDown"']
+    equal: [cluster]
+  - name: host
+    source_matchers: ['alertname="HostDown"']
+    target_matchers: ['severity="warning"']
+default_service"""
+WINDOWS: list[Case] = [
+    ("zone: Europe/Berlin", "zone: Berlin", "recurrence:", "maintenance[0].recurrence.zone", "not a time zone", "UTC"),
+    ("sat, sun", "saturday", "recurrence:", "maintenance[0].recurrence.days[0]", "'saturday'", "'mon', 'tue'"),
+    ('from: "22:00", ', "", "recurrence:", "maintenance[0].recurrence.from", "it is missing", "The time of day"),
+    ("name: move", "name: backup", "- name: backup\n    match: ['rack", "maintenance[1].name", "before it", "own name"),
+    ('service="web"', 'service!="web"', "match: ['service!", "maintenance[0].match", "without any label", "ask"),
+    ("    ends_at: 2026-11-22T02:00:00+01:00\n", "", "- name: move", "maintenance[1]", "for ever", "`ends_at`"),
+    ("2026-11-22T02:00:00", "2026-11-21T02:00:00", "- name: move", "maintenance[1]", "before it starts", "later"),
+    (
+        'alertname="HostDown',
+        'alertname!="x',
+        "    source_matchers: ['alertname!",
+        "inhibitions[1].source_matchers",
+        "any",
+        "ask",
+    ),
+    ("[cluster]", "cluster", "    equal:", "inhibitions[0].equal", "not a list", "a list"),
+    (
+        "name: host",
+        "name: cluster",
+        "- name: cluster\n    source_matchers: ['alertname=\"HostDown",
+        "inhibitions[1].name",
+        "before it",
+        "own",
+    ),
+    ("02:00:00+01:00", "02:00:00", "ends_at", "maintenance[1].ends_at", "'2026-11-22T02:00:00'", "write"),
+]
+
+
+def test_maintenance_windows_and_inhibitions_are_read() -> None:
+    config = load(changed("default_service", MAINTENANCE), FILE, REGISTRY)
+    weekly, once = config.maintenance
+    assert [(rule.name, rule.equal) for rule in config.inhibitions] == [("cluster", ("cluster",)), ("host", ())]
+    assert str(weekly.recurrence) == "sat, sun 22:00-06:00 Europe/Berlin"
+    assert (once.starts_at, once.ends_at) == (
+        datetime(2026, 11, 21, 21, tzinfo=UTC),
+        datetime(2026, 11, 22, 1, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(("old", "new", "mark", "path", "wrong", "remedy"), WINDOWS)
+def test_a_window_or_an_inhibition_that_would_not_do_what_it_says_is_found(
+    old: str, new: str, mark: str, path: str, wrong: str, remedy: str
+) -> None:
+    text = changed("default_service", MAINTENANCE).replace(old, new, 1)
     [finding] = findings(text)
     assert (finding.line, finding.path) == (line_of(text, mark), path)
     assert wrong in finding.wrong

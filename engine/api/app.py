@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from engine.api import commands, health, incidents
+from engine.api import commands, health, incidents, silences
 from engine.api.auth import Gate
 from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
@@ -37,17 +37,24 @@ TAGS = [
         "description": "Other products' addresses: what sends to them sends here once host and key are changed. "
         "Answers and refusals are in the words of that product.",
     },
+    {
+        "name": "silences",
+        "description": "What is kept from paging for a time, by whom and why; and what that has muted.",
+    },
     {"name": "chat", "description": "What Slack sends."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
 
 
 class Taken(BaseModel):
-    """What became of one alert. `incident` is null where there is no incident for it."""
+    """What became of one alert. `incident` is null where there is no incident for it. `rule` names what decided it, as
+    `silence/SIL-7` or `classification/critical`, and `reason` says why in words."""
 
     fingerprint: str
     action: AlertAction
     incident: str | None
+    rule: str
+    reason: str
 
 
 class Unread(BaseModel):
@@ -105,7 +112,7 @@ def create_api(parts: Parts) -> FastAPI:
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    for router in (commands.router, incidents.router, health.router):
+    for router in (commands.router, incidents.router, silences.router, health.router):
         api.include_router(router)
     return api
 

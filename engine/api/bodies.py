@@ -6,10 +6,14 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from engine.core.commands import Base, Command
+from engine.core.commands import Base, Command, Text
+from engine.core.matchers import Telling
 from engine.core.model import Priority
 from engine.core.policy import Name
+from engine.core.silences import NewSilence
+from engine.core.spans import Moment
 from engine.core.texts import clean
+from engine.core.weekly import Weekly
 
 COMMANDS: tuple[type[Base], ...] = get_args(get_args(Command)[0])
 """Every command there is."""
@@ -18,6 +22,10 @@ ASKING = ("by", "generation")
 """What is asked about a command and is no part of it."""
 
 BY = "The contact in whose name this is done. That a program did it is on record."
+MATCHERS = (
+    "All of them have to match. `service` and `source` are the service that an alert is given to, and the name of its "
+    "integration."
+)
 GENERATION = "The incident's generation that the asker saw. Reopened since, the command is refused as stale."
 
 
@@ -56,6 +64,21 @@ class ReportBody(Body):
     summary: Annotated[str, Field(max_length=4000)] = ""
     service: Annotated[str, Field(min_length=1, max_length=120)] | None = None
     priority: Annotated[Priority | None, Field(description="Without it the classification rules decide.")] = None
+
+
+class SilenceBody(Body):
+    """From its start to its end alerts that match open nothing and page nobody. A resolution still reaches the incident
+    that it belongs to."""
+
+    matchers: Annotated[Telling, Field(description=MATCHERS)]
+    starts_at: Annotated[Moment | None, Field(description="Without it the silence starts now.")] = None
+    ends_at: Annotated[Moment, Field(description="When it is over, if nobody ends it early.")]
+    recurrence: Annotated[Weekly | None, Field(description="With it alerts are muted in its turns only.")] = None
+    reason: Annotated[Text, Field(description="Why, for those who wonder.")]
+
+
+def read_silence(body: SilenceBody) -> NewSilence:
+    return NewSilence.model_validate(body.model_dump(exclude={"by"}))
 
 
 def body_of(command: type[Base]) -> type[CommandBody]:

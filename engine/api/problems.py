@@ -34,9 +34,15 @@ MEDIA_TYPE = "application/problem+json"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tocsin"'}
 LONGEST_NAME = 60
 
-BY_CODE = {"no_configuration": 503, "key_reused": 422}
+BY_CODE = {
+    "no_configuration": 503,
+    "key_reused": 422,
+    "silence_over": 422,
+    "silence_idle": 422,
+    "matcher_refused": 422,
+}
 """Refusals whose status does not follow from their class. Without a configuration the engine is not ready: the sender
-shall come again, and no sender does that for a 4xx."""
+shall come again, and no sender does that for a 4xx. What is wrong with a silence is in what was sent."""
 
 CODES = {400: "unreadable", 404: "no_such_address", 405: "method_not_allowed", 413: "too_large", 415: "not_json"}
 SENTENCES = {

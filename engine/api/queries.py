@@ -53,6 +53,13 @@ class Incidents(Query):
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
 
 
+class Silences(Query):
+    live: bool = False
+    """Only those that are not over."""
+    cursor: Cursor | None = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+
+
 class Timeline(Query):
     cursor: Cursor | None = None
     limit: Annotated[int, Field(ge=1, le=MOST_EVENTS)] = EVENTS

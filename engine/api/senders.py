@@ -17,7 +17,7 @@ from engine.core.model import Actor, ActorKind
 from engine.core.policy import Integration, Revision
 from engine.ports import Parsed, Referring, Source
 from engine.ports import Request as Sent
-from engine.services.intake import Outcome
+from engine.services.arrivals import Outcome
 from engine.services.wishes import grant, put_on_record
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ class Senders:
         return self._sender(source, *await self._parts.keys.find(kind, key))
 
     async def read(self, sender: Sender, sent: Sent) -> Parsed:
-        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where the body needs a
+        """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where it needs a
         document of the vendor's that can't be had."""
         if isinstance(sender.source, Referring):
             address = sender.source.document(sender.settings, sent)

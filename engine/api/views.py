@@ -28,6 +28,7 @@ from engine.core.model import (
     Until,
     incident_ref,
 )
+from engine.db.mutings import MutedAlert, Muting
 from engine.services.desk import Done
 from engine.services.envelopes import to_do
 from engine.services.reading import IncidentView
@@ -85,6 +86,30 @@ class AlertView(View):
     first_seen_at: datetime
     last_seen_at: datetime
     count: int
+
+
+class MutedAlertView(View):
+    """An alert that was muted: how often, and when for the first and the last time."""
+
+    source: str
+    fingerprint: str
+    title: str
+    service: str
+    labels: dict[str, str]
+    first_at: datetime
+    last_at: datetime
+    count: int
+
+
+class MutedView(View):
+    """What one rule has kept from people by cause of this incident. `count`: how often an alert was muted."""
+
+    rule: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    alerts: tuple[MutedAlertView, ...]
+    """The latest first; 100 at most."""
 
 
 class RungView(View):
@@ -200,6 +225,8 @@ class IncidentDetail(IncidentSummary):
     actions: tuple[ActionView, ...]
     people: dict[str, str]
     """The names of the contacts that are mentioned here."""
+    muted: tuple[MutedView, ...]
+    """Alerts that are muted while this incident lasts, by the inhibition that does it."""
     next_step: str
 
 
@@ -249,7 +276,18 @@ def detail(view: IncidentView) -> IncidentDetail:
         steps=tuple(StepView.model_validate(step) for step in view.steps),
         actions=tuple(ActionView.model_validate(action) for action in view.actions),
         people=_mentioned(view),
+        muted=tuple(_muted(*one) for one in view.muted),
         next_step=to_do(view.incident),
+    )
+
+
+def _muted(muting: Muting, alerts: Iterable[MutedAlert]) -> MutedView:
+    return MutedView(
+        rule=muting.rule.rpartition("/")[0],
+        count=muting.count,
+        first_at=muting.first_at,
+        last_at=muting.last_at,
+        alerts=tuple(map(MutedAlertView.model_validate, alerts)),
     )
 
 

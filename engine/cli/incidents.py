@@ -16,8 +16,8 @@ from engine.core.intake import AlertAction
 from engine.core.model import Priority, State, incident_id, incident_ref
 from engine.ports import Declaration
 from engine.services import reading
+from engine.services.arrivals import Outcome
 from engine.services.declaring import declare
-from engine.services.intake import Outcome
 
 app = typer.Typer(help="Look at incidents and act on them.", no_args_is_help=True)
 

@@ -21,6 +21,7 @@ from engine.cli import (
     rehearsing,
     routing,
     serving,
+    silences,
     slack,
     sources,
     tokens,
@@ -106,6 +107,7 @@ app.command("report")(records.report)
 app.command("verify")(records.verify)
 app.command("webhooks")(integrations.webhooks)
 app.add_typer(incidents.app, name="incident")
+app.add_typer(silences.app, name="silence")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")

@@ -115,6 +115,14 @@ def _alerts(view: IncidentDetail, zone: ZoneInfo) -> Rows:
     return [(one.status, one.title, one.summary, stamp(one.last_seen_at, zone), one.count) for one in shown]
 
 
+def _muted(view: IncidentDetail, zone: ZoneInfo) -> Rows:
+    return [
+        (one.rule, alert.title, alert.service, stamp(alert.last_at, zone), alert.count)
+        for one in view.muted
+        for alert in one.alerts[:ALERTS_SHOWN]
+    ]
+
+
 def _links(view: IncidentDetail, zone: ZoneInfo) -> Rows:
     del zone  # addresses have none
     return [(link.title, link.url) for link in view.links]
@@ -127,5 +135,6 @@ SECTIONS: tuple[tuple[str, tuple[str, ...], Callable[[IncidentDetail, ZoneInfo],
     ("Playbook", ("Step", "What", "Done", "By", "Note"), _steps),
     ("Actions", ("No.", "What", "Owner", "Due", "Done"), _actions),
     ("Alerts", ("Status", "Title", "Summary", "Last seen", "Times"), _alerts),
+    ("Muted by cause of it", ("Rule", "Alert", "Service", "Last seen", "Times"), _muted),
     ("Links", ("Title", "Address"), _links),
 )

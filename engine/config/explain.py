@@ -73,8 +73,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def field_at(model: type[BaseModel], at: Steps) -> FieldInfo | None:
     """The field that a key at this place sets, where a model knows it."""
     for kind in _kinds(model, at[:-1]):
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and at[-1] in kind.model_fields:
-            return kind.model_fields[str(at[-1])]
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            for name, field in kind.model_fields.items():
+                if at[-1] == (field.alias or name):
+                    return field
     return None
 
 

@@ -18,6 +18,8 @@ def check_rules(config: Config) -> Iterator[Flaw]:
     for at, rules in lists:
         yield from _check_order(at, rules)
         yield from _check_names(at, [rule.name for rule in rules if not isinstance(rule, PlaybookRule)])
+    yield from _check_names(("maintenance",), [window.name for window in config.maintenance])
+    yield from _check_names(("inhibitions",), [rule.name for rule in config.inhibitions])
 
 
 def _check_order(at: Steps, rules: Sequence[Route | Rule | PlaybookRule]) -> Iterator[Flaw]:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from engine.core.model import Duty, Priority
 from engine.core.policy import Name
-from engine.core.spans import Span, SpanAhead
-
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def check_moment(at: datetime) -> datetime:
-    """In UTC. What lies at the calendar's end can't be moved to another zone any more."""
-    if not EARLIEST <= at <= LATEST:
-        raise ValueError("not a time that anything has happened at")
-    return at.astimezone(UTC)
-
+from engine.core.spans import Moment, Span, SpanAhead
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
-Moment = Annotated[AwareDatetime, AfterValidator(check_moment)]
 
 
 def check_day(day: str) -> str:

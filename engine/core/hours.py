@@ -1,14 +1,14 @@
-"""Business hours: the one place besides the rota that thinks in local time. Aware UTC comes in and goes out."""
+"""Business hours, in local time. Aware UTC comes in and goes out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.core.policy import BusinessHours
+from engine.core.weekly import DAYS, moment
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = timedelta(days=400)
 """Longer than any row of holidays: a calendar that is closed for all of it is a mistake."""
 
@@ -50,11 +50,6 @@ def _spans(hours: BusinessHours, now: datetime, ahead: timedelta) -> Iterator[tu
     for offset in range(-1, ahead.days + 1):
         day = today + timedelta(days=offset)
         if DAYS[day.weekday()] in hours.days and day not in hours.holidays:
-            opens = _moment(day, hours.start, zone)
+            opens = moment(day, hours.start, zone)
             # An opening that falls into the hour skipped in spring is put off; the closing never comes before it.
-            yield opens, max(opens, _moment(day + overnight, hours.end, zone))
-
-
-def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """In the hour that is repeated in autumn the first of the two; in the hour skipped in spring an hour later."""
-    return datetime.combine(day, at.replace(fold=0), tzinfo=zone).astimezone(UTC)
+            yield opens, max(opens, moment(day + overnight, hours.end, zone))

@@ -43,6 +43,8 @@ class AlertAction(StrEnum):
     REPEATED = "repeated"
     RESOLVED = "resolved"
     IGNORED = "ignored"
+    SILENCED = "silenced"
+    INHIBITED = "inhibited"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,11 +7,11 @@ outside of routes no matcher can name it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, GetPydanticSchema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, GetPydanticSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -104,12 +104,18 @@ class Matcher:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from_text = core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
-        return core_schema.json_or_python_schema(
-            json_schema=from_text,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(Matcher), from_text]),
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        return core_schema.no_info_plain_validator_function(
+            cls._read, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
+
+    @classmethod
+    def _read(cls, value: object) -> Matcher:
+        """Of one kind and not a choice of two, so that an error says where it is and nothing of the other choice."""
+        if isinstance(value, Matcher):
+            return value
+        if not isinstance(value, str):
+            raise ValueError('it is no text; write a matcher like severity="critical"')  # noqa: TRY004 - pydantic's own
+        return cls.parse(value)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -138,6 +144,22 @@ def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def all_match(matchers: tuple[Matcher, ...], labels: Mapping[str, str]) -> bool:
+def all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """True where every matcher matches; no matcher at all matches everything."""
     return not matchers or all(matcher.matches(labels) for matcher in matchers)
+
+
+def check_telling(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+    """Refuses what an alert without any label would match: it would match nearly all, and is hardly ever meant."""
+    if all_match(matchers, {}):
+        raise ValueError('an alert without any label matches; ask for one that has to be there, like service="shop"')
+    return matchers
+
+
+MOST_MATCHERS = 32
+Telling = Annotated[
+    tuple[Matcher, ...],
+    Field(max_length=MOST_MATCHERS, json_schema_extra={"minItems": 1}),
+    AfterValidator(check_telling),
+]
+"""Matchers that ask for at least one label that has to be there."""

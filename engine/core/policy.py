@@ -19,10 +19,11 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from engine.core.matchers import SHAPE_OF_NAME, InRoute, Matcher
+from engine.core.matchers import MOST_MATCHERS, SHAPE_OF_NAME, InRoute, Matcher, Telling
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.secrecy import mask
-from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
+from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
+from engine.core.weekly import Weekly
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=120)]
@@ -236,6 +237,45 @@ class Route(Model):
     """The routes below are tried as well, for what this one leaves open."""
 
 
+class Window(Model):
+    """Planned work: an alert that matches opens nothing and pages nobody meanwhile."""
+
+    name: Name
+    """Goes on record with what it mutes."""
+    match: Telling
+    """Over the alert's labels; `service` is the one that the alert is given to, `source` the integration's name."""
+    recurrence: Weekly | None = None
+    """Without it the window is one span, from `starts_at` to `ends_at`."""
+    starts_at: Moment | None = None
+    """Nothing is muted before."""
+    ends_at: Moment | None = None
+    """Nothing is muted from then on."""
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    """What is being done, for those who wonder."""
+
+    @model_validator(mode="after")
+    def _some_end(self) -> Self:
+        if self.ends_at is None and self.recurrence is None:
+            raise ValueError("it would mute for ever; give `recurrence`, or `ends_at`")
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("it ends before it starts; give an `ends_at` that is later than `starts_at`")
+        return self
+
+
+class Inhibition(Model):
+    """While an alert that matches `source_matchers` fires in an active incident, those that match `target_matchers` are
+    muted, where all labels under `equal` are the same. `service` and `source` are read as in a window's matchers."""
+
+    name: Name
+    """Goes on record with what it mutes."""
+    source_matchers: Telling
+    """What explains the others, like a cluster that is down."""
+    target_matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=MOST_MATCHERS)]
+    """What is explained, like anything else in that cluster."""
+    equal: tuple[str, ...] = ()
+    """Labels that both have to have alike. A label that is missing in both is alike."""
+
+
 class Threshold(Model):
     """A measured value beyond a limit."""
 
@@ -409,6 +449,10 @@ class Config(Model):
     enrichment: Annotated[tuple[Enrichment, ...], Field(max_length=10)] = ()
     """Tables are looked up in this order; one may go by what another gave."""
     routes: tuple[Route, ...] = ()
+    maintenance: tuple[Window, ...] = ()
+    """Planned work, during which alerts are muted."""
+    inhibitions: tuple[Inhibition, ...] = ()
+    """Which alerts mute which others while they fire."""
     classification: ClassificationRules
     business_hours: BusinessHours = BusinessHours()
     canary: Canary | None = None

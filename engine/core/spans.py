@@ -1,20 +1,22 @@
-"""Spans and times of day as people write them, read strictly and shown plainly."""
+"""Spans, times of day and moments as people write them, read strictly and shown plainly."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, WithJsonSchema
 
 # Six digits are enough for centuries, and no sum of such spans leaves the calendar.
 SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 SPAN_PATTERN = r"^(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?$"
 CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 CALENDAR_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def read_span(value: object) -> object:
@@ -55,6 +57,13 @@ def read_calendar_day(value: object) -> object:
     return value
 
 
+def check_moment(at: datetime) -> datetime:
+    """In UTC. What lies at the calendar's end can't be moved to another zone any more."""
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError("it is before 1970 or after 9000; write it like 2026-11-21T03:10:00Z")
+    return at.astimezone(UTC)
+
+
 def check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -81,6 +90,7 @@ ClockTime = Annotated[
 ]
 CalendarDay = Annotated[date, BeforeValidator(read_calendar_day)]
 Zone = Annotated[str, AfterValidator(check_zone)]
+Moment = Annotated[AwareDatetime, AfterValidator(check_moment)]
 
 
 TWO_MINUTES = 120

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CLASSIFIED = "incident.classified"
     ALERT_JOINED = "alert.joined"
     ALERT_RESOLVED = "alert.resolved"
+    ALERT_INHIBITED = "alert.inhibited"
     ALERTS_CLEARED = "alert.all_cleared"
     PAGE_DECIDED = "page.decided"
     PAGE_SENT = "page.sent"

@@ -1,6 +1,7 @@
 """Where alerts belong: one statement for all alerts of a transaction, looked up one by one in it.
 
-Asked with lists of keys and of fingerprints instead, SQLite, which keeps no statistics here, walks through all
+What tells that somebody has applied a configuration or made a silence comes with it, so that no engine goes by an old
+one. Asked with lists of keys and of fingerprints instead, SQLite, which keeps no statistics here, walks through all
 incidents that are active.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.core.model import ACTIVE_STATES
+from engine.db.silences import CHANGES
 from engine.db.types import json_text
 
 
@@ -38,26 +40,28 @@ NOTHING_FOUND = Found()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
-    """For each alert what was found, in order; and the newest revision of the configuration."""
+    """For each alert what was found, in order; the newest revision of the configuration, and the number that grows
+    with each change of a silence."""
 
     revision: int | None
+    silences: int
     found: tuple[Found, ...]
 
 
 def find(connection: Connection, wanted: Sequence[Wanted]) -> Places:
     if not wanted:
-        return Places(revision=None, found=())
+        return Places(revision=None, silences=0, found=())
     if connection.dialect.name == "sqlite":
         rows = [(one.key, one.source, one.fingerprint) for one in wanted]
         result = connection.exec_driver_sql(ON_SQLITE, (json_text(rows),))
     else:
         keys, sources = [one.key for one in wanted], [one.source for one in wanted]
         result = connection.exec_driver_sql(ON_POSTGRESQL, (keys, sources, [one.fingerprint for one in wanted]))
-    revision, found = None, []
-    for firing, own, moved, latest, newest in result:
-        revision = newest
+    revision, silences, found = None, None, []
+    for firing, own, moved, latest, newest, changes in result:
+        revision, silences = newest, changes
         found.append(Found(active=firing or own or moved, latest=latest))
-    return Places(revision=revision, found=tuple(found))
+    return Places(revision=revision, silences=int(silences or 0), found=tuple(found))
 
 
 # As literals in this order, which is that of the partial index: only then does SQLite use it.
@@ -74,9 +78,10 @@ SELECT
     (SELECT incident.id FROM key_alias JOIN incident ON incident.id = key_alias.incident_id
      WHERE key_alias.key = wanted.key AND incident.{_ACTIVE}),
     (SELECT max(incident.id) FROM incident WHERE incident.key = wanted.key),
-    (SELECT max(config_revision.id) FROM config_revision)
+    (SELECT max(config_revision.id) FROM config_revision),
+    (SELECT setting.value FROM setting WHERE setting.name = '{CHANGES}')
 FROM wanted ORDER BY wanted.place
-"""  # noqa: S608 - the states are our own words
+"""  # noqa: S608 - the states and the setting are our own words
 
 ON_SQLITE = f"""
 WITH wanted AS (

@@ -9,24 +9,13 @@ from sqlalchemy import Column, Index, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from engine.core.model import ACTIVE_STATES, OPEN_STATES
-from engine.db.types import Json, UtcDateTime
+from engine.db import mute_tables
+from engine.db.columns import json, one_of, when
+from engine.db.types import UtcDateTime
 
-
-def _in(column: str, values: tuple[str, ...]) -> Any:
-    return text(f"{column} IN ({', '.join(repr(str(value)) for value in values)})")
-
-
-ACTIVE = _in("state", ACTIVE_STATES)
-OPEN = _in("state", OPEN_STATES)
+ACTIVE = one_of("state", ACTIVE_STATES)
+OPEN = one_of("state", OPEN_STATES)
 PENDING = text("state = 'pending'")
-
-
-def when(*, nullable: bool = False) -> Any:
-    return Field(default=None, sa_type=UtcDateTime, nullable=nullable)
-
-
-def json(*, nullable: bool = False) -> Any:
-    return Field(default=None, sa_type=Json, nullable=nullable)
 
 
 class IncidentRow(SQLModel, table=True):
@@ -349,7 +338,8 @@ class SettingRow(SQLModel, table=True):
     value: str
 
 
-metadata = SQLModel.metadata
+# One collection for all modules; what keeps alerts from people has tables of its own.
+metadata = mute_tables.metadata
 
 
 def _table(name: str) -> Table:

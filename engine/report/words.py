@@ -45,6 +45,7 @@ KINDS = {
     Kind.CLASSIFIED: "Classified",
     Kind.ALERT_JOINED: "Alert joined",
     Kind.ALERT_RESOLVED: "Alert cleared",
+    Kind.ALERT_INHIBITED: "Another alert muted by this incident",
     Kind.ALERTS_CLEARED: "All alerts cleared",
     Kind.PAGE_DECIDED: "Page decided",
     Kind.PAGE_SENT: "Page sent",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,8 @@ from engine.core.model import Actor, incident_id
 from engine.db import records
 from engine.services.context import Context
 from engine.services.desk import Done, announce, perform
+
+T = TypeVar("T")
 
 CLAIMED = 0
 """The status of an answer that is still being worked out; no other transaction ever sees it."""
@@ -55,19 +58,45 @@ async def run_once(
     another request of the caller."""
     number, now = incident_id(ref), context.clock.now()
 
-    def work(connection: Connection) -> tuple[Done | None, Kept]:
+    def work(connection: Connection) -> Done:
+        return perform(connection, context, number, command, actor, now, generation)
+
+    def answer(done: Done) -> tuple[int, str]:
+        return 200, show(done)
+
+    def tell(done: Done) -> None:
+        announce(context, number, command, actor, done)
+
+    return await once(context, question, work, answer, tell, now)
+
+
+async def once(
+    context: Context,
+    question: Question,
+    work: Callable[[Connection], T],
+    answer: Callable[[T], tuple[int, str]],
+    tell: Callable[[T], None],
+    now: datetime,
+) -> Kept:
+    """Does the work, in a transaction, unless it was done for this question before. `answer` makes a status and a body
+    of what comes of it; `tell` hears of it after the commit. Raises as `run_once` does."""
+    made: list[T] = []
+
+    def attempt(connection: Connection) -> Kept:
+        made.clear()
         kept = _find(connection, question)
         if kept is not None:
-            return None, kept
+            return kept
         _claim(connection, question, now)
-        done = perform(connection, context, number, command, actor, now, generation)
-        body = show(done)
-        records.settle_answer(connection, caller=question.caller, key=question.key, status=200, body=body)
-        return done, Kept(status=200, body=body, repeated=False)
+        done = work(connection)
+        status, body = answer(done)
+        records.settle_answer(connection, caller=question.caller, key=question.key, status=status, body=body)
+        made.append(done)
+        return Kept(status=status, body=body, repeated=False)
 
-    done, kept = await context.database.write(work)
-    if done is not None:
-        announce(context, number, command, actor, done)
+    kept = await context.database.write(attempt)
+    for done in made:
+        tell(done)
     return kept
 
 

@@ -15,6 +15,7 @@ from engine.core.reach import LOG
 from engine.db import records
 from engine.db.database import Database
 from engine.ports import Channel, Clock
+from engine.services.muting import KnownMutes
 
 ChannelFactory = Callable[[Config], Mapping[str, Channel]]
 ReadConfig = Callable[[str], Config]
@@ -131,6 +132,7 @@ class Context:
     revisions: Revisions
     playbooks: Mapping[str, Playbook]
     signals: Signals
+    mutes: KnownMutes = field(default_factory=KnownMutes)
     base_url: str = ""
     version: str = ""
     speed: float = 1

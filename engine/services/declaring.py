@@ -6,7 +6,8 @@ from engine.core.errors import Forbidden
 from engine.core.intake import report_by_hand
 from engine.core.model import Actor, Role
 from engine.ports import Declaration
-from engine.services.intake import Intake, Outcome
+from engine.services.arrivals import Outcome
+from engine.services.intake import Intake
 
 
 async def declare(intake: Intake, declaration: Declaration, actor: Actor) -> Outcome:

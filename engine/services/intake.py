@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -13,15 +13,13 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.core.errors import Overloaded
-from engine.core.intake import AlertAction, Opening, Placed, most_urgent, open_incident, place, take
-from engine.core.model import Actor, Alert, AlertStatus, Incident, incident_ref
-from engine.core.playbook import hastened
+from engine.core.inhibiting import inhibitions_of
+from engine.core.intake import Placed, place
+from engine.core.model import Actor, Alert
 from engine.core.policy import Revision
-from engine.db import incidents, placing
-from engine.db.placing import NOTHING_FOUND, Found, Wanted
-from engine.services.cases import Gathered, Ledger, gather
-from engine.services.context import Channels, Context
-from engine.services.playbooks import follow_priority, playbook_for
+from engine.services.arrivals import Arrival, Outcome, Rounds, look_up
+from engine.services.context import Context
+from engine.services.muting import MuteStage
 
 log = structlog.get_logger()
 
@@ -32,15 +30,6 @@ WAITING_ALERTS = 20_000
 AT_ONCE = 50
 """So many alerts are placed and classified as they come, while the database writes what came before; more would keep
 others from being read."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What became of one alert. `incident` is a reference like INC-42; None where there is no incident for it."""
-
-    fingerprint: str
-    action: AlertAction
-    incident: str | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,15 +46,6 @@ class Submission:
     def place(self, revision: Revision) -> None:
         self.placed = [place(revision.config, alert, self.actor, self.fallback) for alert in self.alerts]
         self.revision = revision.id
-
-
-@dataclass(kw_only=True, slots=True)
-class Arrival:
-    """One alert on its way through a transaction, with what is on record about it."""
-
-    placed: Placed
-    found: Found = NOTHING_FOUND
-    outcome: Outcome | None = None
 
 
 class Intake:
@@ -145,16 +125,47 @@ def _fail(batch: Sequence[Submission], error: Exception) -> None:
 
 
 def accept(connection: Connection, context: Context, batch: Sequence[Submission], now: datetime) -> list[list[Outcome]]:
-    """The transaction: everything that the batch comes to. That somebody has applied a newer configuration shows in the
-    same statement that looks the alerts up."""
+    """The transaction: everything that the batch comes to. That somebody has applied a newer configuration, or made or
+    ended a silence, shows in the same statement that looks the alerts up."""
     revision = context.revisions.seen or context.revisions.current(connection)
     groups = _arrivals(batch, revision)
-    if _look_up(connection, chain.from_iterable(groups)) != revision.id:
+    places = look_up(connection, chain.from_iterable(groups))
+    if places.revision != revision.id:
         revision = context.revisions.current(connection)
         groups = _arrivals(batch, revision)
-        _look_up(connection, chain.from_iterable(groups))
-    Rounds(connection=connection, context=context, revision=revision, now=now).run(list(chain.from_iterable(groups)))
-    return [[arrival.outcome for arrival in group if arrival.outcome] for group in groups]
+        places = look_up(connection, chain.from_iterable(groups))
+    stage = MuteStage(
+        connection=connection,
+        mutes=context.mutes.at(connection, revision, places.silences, now),
+        inhibitions=inhibitions_of(revision.config.inhibitions),
+        now=now,
+    )
+    heard = [one for one in chain.from_iterable(groups) if not one.muted(stage.silenced(one.placed))]
+    _deal_with(heard, stage, Rounds(connection=connection, context=context, revision=revision, now=now))
+    stage.write()
+    return [[_outcome(arrival) for arrival in group] for group in groups]
+
+
+def _deal_with(waiting: list[Arrival], stage: MuteStage, rounds: Rounds) -> None:
+    """In one go where no alert can mute another, else wave by wave."""
+    later = False
+    while waiting:
+        goes = stage.wave([one.placed for one in waiting])
+        wave = [one for one, own in zip(waiting, goes, strict=True) if own]
+        waiting = [one for one, own in zip(waiting, goes, strict=True) if not own]
+        found = stage.inhibited([one.placed for one in wave])
+        heard = [one for one, muted in zip(wave, found, strict=True) if not one.muted(muted)]
+        if later:
+            look_up(rounds.connection, heard)
+        rounds.run(heard)
+        stage.firing([(one.placed, one.incident) for one in heard if one.incident is not None])
+        later = True
+
+
+def _outcome(arrival: Arrival) -> Outcome:
+    if arrival.outcome is None:
+        raise AssertionError(f"nothing became of the alert {arrival.placed.alert.fingerprint}")
+    return arrival.outcome
 
 
 def _arrivals(batch: Iterable[Submission], revision: Revision) -> list[list[Arrival]]:
@@ -163,141 +174,3 @@ def _arrivals(batch: Iterable[Submission], revision: Revision) -> list[list[Arri
         if one.revision != revision.id:
             one.place(revision)
     return [[Arrival(placed=placed) for placed in one.placed] for one in batch]
-
-
-def _look_up(connection: Connection, arrivals: Iterable[Arrival]) -> int | None:
-    """Notes with each alert what is on record; returns the newest revision."""
-    arrivals = list(arrivals)
-    placed = [arrival.placed for arrival in arrivals]
-    places = placing.find(
-        connection,
-        [Wanted(key=one.key, source=one.actor.id, fingerprint=one.alert.fingerprint) for one in placed],
-    )
-    for arrival, found in zip(arrivals, places.found, strict=True):
-        arrival.found = found
-    return places.revision
-
-
-@dataclass(kw_only=True, slots=True)
-class Rounds:
-    """Takes arrivals group by group: those of an active incident, those that open one. What arrives for an incident
-    that this same transaction has opened takes one more round."""
-
-    connection: Connection
-    context: Context
-    revision: Revision
-    now: datetime
-    channels: Channels = field(init=False)
-    reachable: frozenset[str] = field(init=False)
-    ledger: Ledger = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.channels = self.context.revisions.channels(self.revision)
-        self.reachable = self.channels.reachable
-        self.ledger = Ledger(self.connection, self.channels, self.now)
-
-    def run(self, arrivals: list[Arrival]) -> None:
-        while arrivals:
-            existing, new = _sort(arrivals)
-            self._take(existing)
-            arrivals = self._open(new)
-            self.ledger.flush()
-            _look_up(self.connection, arrivals)
-
-    def _take(self, groups: dict[int, list[Arrival]]) -> None:
-        gathered = gather(self.connection, self.context, groups, self.channels) if groups else {}
-        known = incidents.alerts_of(self.connection, groups) if groups else {}
-        for number, group in groups.items():
-            status = {fingerprint: one.alert.status for fingerprint, one in known[number].items()}
-            self._take_group(gathered[number], status, group)
-
-    def _take_group(self, gathered: Gathered, status: dict[str, AlertStatus], group: list[Arrival]) -> None:
-        taken = take(gathered.case, status, [arrival.placed for arrival in group], self.now)
-        decision = follow_priority(self.connection, self.context.playbooks, gathered.case, taken.decision)
-        incident = self.ledger.change(gathered, decision)
-        for arrival, action in zip(group, taken.outcomes, strict=True):
-            self._keep_alert(incident, arrival, action, new=arrival.placed.alert.fingerprint not in status)
-            if action is not AlertAction.IGNORED:
-                status[arrival.placed.alert.fingerprint] = arrival.placed.alert.status
-
-    def _keep_alert(self, incident: Incident, arrival: Arrival, action: AlertAction, *, new: bool) -> None:
-        alert = arrival.placed.alert
-        ref = None if action is AlertAction.IGNORED else incident.ref
-        arrival.outcome = Outcome(fingerprint=alert.fingerprint, action=action, incident=ref)
-        if action is AlertAction.IGNORED:
-            return
-        if new:
-            self.ledger.add_alert(incident, alert)
-        else:
-            self.ledger.see_alert(incident, alert)
-
-    def _open(self, groups: dict[str, list[Arrival]]) -> list[Arrival]:
-        """Opens what begins with a firing alert; returns what has to go another round."""
-        later: list[Arrival] = []
-        openings: list[list[Arrival]] = []
-        for group in groups.values():
-            firing, rest = _leading(group)
-            if firing:
-                openings.append(firing)
-                later.extend(rest)
-            else:
-                _ignore(rest)
-        numbers = incidents.next_ids(self.connection, len(openings)) if openings else []
-        for number, group in zip(numbers, openings, strict=True):
-            self._open_one(number, group, group[0].found.latest)
-        return later
-
-    def _open_one(self, number: int, group: Sequence[Arrival], previous: int | None) -> None:
-        config = self.revision.config
-        placed = [arrival.placed for arrival in group]
-        worst = most_urgent(placed)
-        alert, found = worst.alert, worst.found
-        text = f"{alert.title} | {alert.summary}"
-        playbook, why = playbook_for(
-            self.context.playbooks, config, worst.service, found.priority, alert.labels, text, worst.routed
-        )
-        opening = Opening(
-            number=number,
-            revision=self.revision.id,
-            reachable=self.reachable,
-            now=self.now,
-            previous=previous,
-            playbook=playbook.version if playbook else None,
-            playbook_reason=why,
-        )
-        decision = open_incident(config, placed, opening, hastened(found, playbook))
-        self.ledger.open(decision, [one.alert for one in placed])
-        for place_in_group, arrival in enumerate(group):
-            action = AlertAction.OPENED if place_in_group == 0 else AlertAction.JOINED
-            fingerprint = arrival.placed.alert.fingerprint
-            arrival.outcome = Outcome(fingerprint=fingerprint, action=action, incident=incident_ref(number))
-
-
-def _sort(arrivals: Iterable[Arrival]) -> tuple[dict[int, list[Arrival]], dict[str, list[Arrival]]]:
-    """By the active incident that they belong to; those without one by key."""
-    existing: dict[int, list[Arrival]] = {}
-    new: dict[str, list[Arrival]] = {}
-    for arrival in arrivals:
-        if arrival.found.active is None:
-            new.setdefault(arrival.placed.key, []).append(arrival)
-        else:
-            existing.setdefault(arrival.found.active, []).append(arrival)
-    return existing, new
-
-
-def _leading(group: list[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
-    """The firing alerts before anything else happens to them, each once; and the rest."""
-    seen: set[str] = set()
-    for index, arrival in enumerate(group):
-        alert = arrival.placed.alert
-        if alert.status is AlertStatus.RESOLVED or alert.fingerprint in seen:
-            return group[:index], group[index:]
-        seen.add(alert.fingerprint)
-    return group, []
-
-
-def _ignore(group: list[Arrival]) -> None:
-    """A resolution of something that was never sent as firing opens nothing."""
-    for arrival in group:
-        fingerprint = arrival.placed.alert.fingerprint
-        arrival.outcome = Outcome(fingerprint=fingerprint, action=AlertAction.IGNORED, incident=None)

@@ -23,7 +23,8 @@ from engine.core.model import (
 )
 from engine.core.sealing import admits, check_admitted, veil
 from engine.core.timeline import format_time
-from engine.db import incidents, outbox, records, timers
+from engine.db import incidents, mutings, outbox, records, timers
+from engine.db.mutings import MutedAlert, Muting
 from engine.ports import Rung
 from engine.services.cases import playbook_steps
 from engine.services.context import Context
@@ -31,11 +32,14 @@ from engine.services.envelopes import ladder, people
 
 PAGE = 50
 LARGEST_PAGE = 200
+MUTED_SHOWN = 100
+"""Alerts that are shown of what one rule has muted by cause of an incident."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IncidentView:
-    """One incident with what belongs to it. `timers` holds each timer with its state, by due time."""
+    """One incident with what belongs to it. `timers` holds each timer with its state, by due time; `muted` what is kept
+    from people by cause of it, by rule, each with its alerts."""
 
     incident: Incident
     timers: tuple[tuple[Timer, TimerState], ...]
@@ -45,6 +49,7 @@ class IncidentView:
     steps: tuple[PlaybookStep, ...]
     actions: tuple[ActionItem, ...]
     people: Mapping[str, str]
+    muted: tuple[tuple[Muting, tuple[MutedAlert, ...]], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +87,10 @@ async def incident(context: Context, ref: str, reader: Actor) -> IncidentView:
             steps=playbook_steps(connection, [found])[number],
             actions=records.actions_of(connection, [number])[number],
             people=people(config),
+            muted=tuple(
+                (one, tuple(mutings.alerts_of(connection, one.rule, MUTED_SHOWN)))
+                for one in mutings.caused_by(connection, number)
+            ),
         )
 
     return await context.database.read(work)

@@ -203,7 +203,7 @@ class Stage:
         """Returns the incident's reference."""
         [outcome] = await Intake(self._context).accept([self._scenario.alert], SENDER)
         if outcome.incident is None:
-            raise NotFound("no_incident", "This alert opens no incident, so nobody is paged.")
+            raise NotFound("no_incident", f"This alert opens no incident, so nobody is paged: {outcome.reason}.")
         self._ref = outcome.incident
         await self._settle()
         end = self._scenario.at + self._scenario.lasts

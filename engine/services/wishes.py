@@ -8,11 +8,12 @@ from dataclasses import replace
 import structlog
 from sqlalchemy import Connection
 
-from engine.core.commands import EARLIEST, LATEST, Note
+from engine.core.commands import Note
 from engine.core.errors import Conflict, Overloaded, Refusal
 from engine.core.intake import place
 from engine.core.model import Actor, ActorKind, Alert, AlertStatus, Role, incident_ref
 from engine.core.policy import Config
+from engine.core.spans import EARLIEST, LATEST
 from engine.db import alerts
 from engine.db.placing import Wanted, find
 from engine.ports import Change, Wish

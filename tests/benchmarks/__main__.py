@@ -22,6 +22,7 @@ from tests.benchmarks.history import of_history
 from tests.benchmarks.lateness import of_timers
 from tests.benchmarks.paging import to_slack
 from tests.benchmarks.routing import of_routes
+from tests.benchmarks.rules import of_rules
 from tests.benchmarks.storm import of_storm
 
 MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
     "claims": of_claims,
     "history": of_history,
     "routes": of_routes,
+    "rules": of_rules,
 }
 RUNS, SECONDS = 3, 10.0
 QUICK_RUNS, QUICK_SECONDS = 1, 4.0

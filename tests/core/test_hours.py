@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.core.hours import DAYS, end_of_next_business_day, is_open, next_opening
+from engine.core.hours import end_of_next_business_day, is_open, next_opening
 from engine.core.policy import BusinessHours
+from engine.core.weekly import DAYS
 
 BERLIN = BusinessHours(timezone="Europe/Berlin", holidays=(date(2026, 12, 25), date(2027, 1, 1)))
 NEW_YORK = BusinessHours(timezone="America/New_York")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert
 
+from engine.core.matchers import Matcher
 from engine.core.model import State
-from engine.db import records
+from engine.core.silences import Silence
+from engine.core.weekly import Weekly
+from engine.db import records, silences
 from engine.db.database import Database, connect
 from engine.db.placing import NOTHING_FOUND, ON_SQLITE, Found, Wanted, find
 from engine.db.tables import alerts, incidents, key_aliases
@@ -68,6 +72,16 @@ TABLE = [
     ("a key that would end a statement", "'; --", "prometheus", '"]', NOTHING_FOUND),
 ]
 WANTED = [Wanted(key=key, source=source, fingerprint=fingerprint) for _, key, source, fingerprint, _ in TABLE]
+SILENCE = Silence(
+    id=0,
+    matchers=(Matcher.parse('service="shop"'),),
+    starts_at=NOW,
+    ends_at=NOW + timedelta(hours=1),
+    recurrence=Weekly.model_validate({"days": ["sat"], "from": "22:00", "to": "06:00", "zone": "Europe/Berlin"}),
+    author="me",
+    reason="an upgrade",
+    created_at=NOW,
+)
 
 
 @pytest.fixture
@@ -104,6 +118,19 @@ async def test_the_newest_revision_comes_with_it(database: Database) -> None:
     assert places.revision == 2
 
 
+async def test_the_number_of_changes_of_silences_comes_with_it(database: Database) -> None:
+    async def changes() -> int:
+        return (await database.read(lambda connection: find(connection, WANTED))).silences
+
+    assert await changes() == 0
+    number = await database.write(lambda connection: silences.add(connection, SILENCE))
+    assert await changes() == 1
+    assert not await database.write(lambda connection: silences.expire(connection, number + 1, NOW, "me"))
+    assert await changes() == 1
+    assert await database.write(lambda connection: silences.expire(connection, number, NOW, "me"))
+    assert await changes() == 2
+
+
 async def test_nothing_wanted_is_nothing_found(database: Database) -> None:
     places = await database.read(lambda connection: find(connection, []))
     assert places.found == ()
@@ -123,3 +150,8 @@ async def test_every_look_up_goes_by_an_index(sqlite_url: str) -> None:
     by_key = [step for step in found if step.startswith("SEARCH incident ") and "(key=?)" in step]
     assert by_key[0] == "SEARCH incident USING INDEX ux_incident_active_key (key=?)"
     assert not any("ix_incident_state" in step for step in found)
+
+
+async def test_a_silence_is_read_back_as_it_was_made(database: Database) -> None:
+    number = await database.write(lambda connection: silences.add(connection, SILENCE))
+    assert await database.read(lambda connection: silences.load(connection, number)) == replace(SILENCE, id=number)

@@ -5,16 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, insert
 
 from engine.clock import VirtualClock
+from engine.core.inhibiting import Claim
 from engine.core.model import State, Until
-from engine.db import alerts, incidents, outbox, picking, placing, records, timers
+from engine.db import (
+    alerts,
+    incidents,
+    inhibitors,
+    mute_tables,
+    mutings,
+    outbox,
+    picking,
+    placing,
+    records,
+    silences,
+    timers,
+)
 from engine.db.database import connect
+from engine.db.inhibitors import Inhibitor
+from engine.db.mutings import MutedAlert
 from engine.db.picking import Room
 from engine.db.placing import Wanted
 from tests.benchmarks.filling import Copies, fill
@@ -22,19 +38,31 @@ from tests.services.engines import Wire, alert, engine_on
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 ENDED = 20_000
+SILENCES = 1_000
 FIRST = 100
 OPEN = list(range(1, 9))
-GROWING = ("incident", "alert", "timeline_event", "timer", "outbox")
+GROWING = ("incident", "alert", "timeline_event", "timer", "outbox", "silence", "muting", "muted_alert", "inhibitor")
 PAST = {
     "incident": {"state": "'closed'"},
     "alert": {"status": "'resolved'"},
     "timer": {"state": "'fired'"},
     "outbox": {"state": "'sent'", "sent_at": "p.created_at"},
 }
+CLAIM = Claim(rule="cluster", key="cluster/7", both=False)
 Call = Callable[[Connection], object]
 CALLS: dict[str, Call] = {
     "look an alert up": lambda c: placing.find(
         c, [Wanted(key="checkout/Down1", source="alertmanager", fingerprint="x")]
+    ),
+    "silences that mute or will": lambda c: silences.live(c, NIGHT),
+    "the newest silences that are not over": lambda c: silences.listing(c, live_since=NIGHT),
+    "muted alerts on record": lambda c: mutings.record(c, [muted("silence/SIL-3", 7), muted("silence/SIL-3", -1)]),
+    "what silences have muted": lambda c: mutings.of(c, ["silence/SIL-3"]),
+    "alerts that a silence has muted": lambda c: mutings.alerts_of(c, "silence/SIL-3"),
+    "what an incident keeps from people": lambda c: mutings.caused_by(c, 1),
+    "alerts that mute another": lambda c: inhibitors.find(c, [CLAIM]),
+    "an alert that mutes others": lambda c: inhibitors.add(
+        c, [Inhibitor(claim=CLAIM, incident=1, fingerprint="Down1/web-1")]
     ),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,
@@ -68,6 +96,31 @@ CALLS: dict[str, Call] = {
     "active incidents of a service": lambda c: alerts.active_of_service(c, "checkout", 20),
     "incidents of a service that is rare": lambda c: incidents.listing(c, service="canary"),
 }
+
+
+def muted(rule: str, number: int) -> MutedAlert:
+    known = {"title": "t", "service": "s", "labels": {}, "first_at": NIGHT, "last_at": NIGHT, "count": 1}
+    return MutedAlert(rule=rule, source="alertmanager", fingerprint=f"f{number}", **known)  # type: ignore[arg-type]  # mypy sees one type for all
+
+
+def silence_much(connection: Connection) -> None:
+    """Many silences that are over, and what they have muted."""
+    past, rules = NIGHT - timedelta(days=400), [f"silence/SIL-{number}" for number in range(1, SILENCES + 1)]
+    over = {"matchers": [], "starts_at": past, "ends_at": past, "author": "me", "reason": "r", "created_at": past}
+    connection.execute(insert(mute_tables.silences), [over] * SILENCES)
+    counted = {"count": 1, "kept": 1, "first_at": past, "last_at": past}
+    connection.execute(insert(mute_tables.mutings), [{"rule": rule, **counted} for rule in rules])
+    rows = [
+        {**vars_of(muted(rule, number)), "first_at": past, "last_at": past} for rule in rules for number in range(20)
+    ]
+    connection.execute(insert(mute_tables.muted_alerts), rows)
+    connection.exec_driver_sql(
+        "INSERT INTO inhibitor (key, alert_id, both_sides) SELECT 'cluster/' || id % 1000, id, 1 = 1 FROM alert"
+    )
+
+
+def vars_of(one: MutedAlert) -> dict[str, Any]:
+    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 @contextmanager
@@ -123,6 +176,7 @@ async def test_no_hot_query_reads_through_a_table_that_grows(database_url: str) 
 
     def prepare(connection: Connection) -> None:
         fill(connection, Copies(pattern=1, first=FIRST, count=ENDED, values=PAST))
+        silence_much(connection)
         if connection.dialect.name == "postgresql":  # which does so by itself; on SQLite nobody does
             connection.exec_driver_sql("ANALYZE")
 

@@ -22,10 +22,11 @@ from engine.db import incidents
 from engine.db.database import Database, connect
 from engine.ports import Channel, Envelope, Receipt
 from engine.services import configs
+from engine.services.arrivals import Outcome
 from engine.services.context import Context, ReadConfig, Revisions, Signals
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk, Done
-from engine.services.intake import Intake, Outcome
+from engine.services.intake import Intake
 from engine.services.ticking import Ticker
 
 SOURCE = Actor(kind=ActorKind.SOURCE, id="alertmanager", name="Prometheus Alertmanager", via="alertmanager")

@@ -14,7 +14,7 @@ from engine.core.errors import Overloaded
 from engine.core.model import ENGINE
 from engine.db.database import Database, T, Work, connect
 from engine.services import reading
-from engine.services.intake import Outcome
+from engine.services.arrivals import Outcome
 from tests.services.engines import Engine, Wire, alert, engine_on
 
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
