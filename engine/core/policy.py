@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,42 +18,11 @@ from pydantic import (
 
 from engine.core.matchers import Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
-from engine.core.secrecy import mask
+from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Title
 from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
-Title = Annotated[str, Field(min_length=1, max_length=120)]
-Address = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class Model(BaseModel):
-    # The texts under the fields are the descriptions in the published schema. Input may be a secret: no error shows it.
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
-
-
-class Extensible(Model):
-    """An entry whose other keys belong to the module it names, and are checked by that module's own settings."""
-
-    model_config = ConfigDict(extra="allow")
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        for name, value in super().__repr_args__():
-            yield name, mask(name, value) if name and name in (self.model_extra or {}) else value
-
-
-class SecretRef(Model):
-    """A secret that stays out of the configuration: the environment variable or the file that holds it."""
-
-    env: Annotated[str, Field(min_length=1)] | None = None
-    """Name of the environment variable that holds the secret."""
-    file: Path | None = None
-    """Path of the file that holds the secret; blanks and line ends around it are dropped."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.env is None) is (self.file is None):
-            raise ValueError("a secret is in exactly one place; give either `env` or `file`")
-        return self
+__all__ = ["Address", "Extensible", "Model", "Name", "SecretRef", "Title"]
+"""Of `engine.core.shape`: whoever reads a configuration finds them here too."""
 
 
 class Contact(Model):
@@ -327,8 +295,8 @@ class Config(Model):
     contacts: dict[Name, Contact]
     levels: dict[Name, Level]
     policies: dict[Name, Policy]
-    services: dict[Name, Service] = {}
-    integrations: dict[Name, Integration] = {}
+    services: dict[Name, Service] = Field(default={})
+    integrations: dict[Name, Integration] = Field(default={})
     channels: dict[Name, Channel]
     cards: tuple[Queue, ...] = ()
     """Team channels that get one card per incident."""
