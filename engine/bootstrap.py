@@ -49,6 +49,7 @@ from engine.services.deadman import EVERY, DeadMansSwitch
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
 from engine.services.frontdesk import FrontDesk
+from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.selfreport import SelfReport
@@ -259,7 +260,8 @@ async def _wire(
     report = SelfReport(context, intake)
     sender = Sender(context, report.messages_set_aside)
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
-    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
+    heartbeats = Heartbeats(context, report, metrics.pulse_taken)
+    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=[heartbeats])
     switch = _switch(settings, context, ticker, metrics)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions)
     slack = Front(FrontDesk(context, desk, intake), web)
@@ -268,6 +270,7 @@ async def _wire(
         context=context,
         intake=intake,
         desk=desk,
+        heartbeats=heartbeats,
         keys=keys,
         sources=SOURCES,
         ticker=ticker,

@@ -619,6 +619,32 @@ def test_settings_of_integrations_and_channels_are_checked_and_never_shown(
     assert remedy in finding.remedy
 
 
+BEATS: list[tuple[str, str, str, str]] = [
+    ("every: 1h, service: wbe", "backup.service", "no service 'wbe'", "'web'"),
+    ("every: 1h, key: s3cr3t-prom-key", "backup.key", "the same as that of 'prom'", "its own"),
+    ("every: 1h, key: s3cr3t", "backup.key", "too short", "8 characters"),
+    ("every: 0s", "backup.every", "no time at all", "15m"),
+    ("grace: 1m", "backup.every", "missing", "add it"),
+    ("every: 1h, alert: {source: metric, match: [a=b]}", "backup.alert.source", "no source 'metric'", "'metrics'"),
+    (
+        "every: 1h, alert: {source: metrics, integration: promm, match: [a=b]}",
+        "backup.alert.integration",
+        "no integration 'promm'",
+        "'prom'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entry", "path", "wrong", "remedy"), BEATS)
+def test_a_heartbeat_is_checked_as_everything_else(entry: str, path: str, wrong: str, remedy: str) -> None:
+    text = changed("cards:", f"heartbeats:\n  backup: {{{entry}}}\ncards:")
+    [finding] = findings(text)
+    assert finding.path == f"heartbeats.{path}"
+    assert wrong in finding.wrong
+    assert remedy in finding.remedy
+    assert "s3cr3t" not in str(finding)
+
+
 def test_a_module_that_takes_any_key_is_given_any_key() -> None:
     text = changed("other:\n    source: metrics", "other:\n    source: loose\n    whatever: 1")
     assert load(text, FILE, REGISTRY).integrations["other"].model_extra == {

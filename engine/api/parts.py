@@ -15,6 +15,7 @@ from engine.ports import Source
 from engine.services.access import Keys
 from engine.services.context import Context
 from engine.services.desk import CommandDesk
+from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
@@ -36,6 +37,7 @@ class Parts:
     context: Context
     intake: Intake
     desk: CommandDesk
+    heartbeats: Heartbeats
     keys: Keys
     sources: Mapping[str, Source]
     ticker: Ticker

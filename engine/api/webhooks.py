@@ -20,7 +20,7 @@ from engine.api.limits import read_body
 from engine.api.parts import Parts
 from engine.api.problems import code_of
 from engine.core.errors import NotFound, SettingsError, TocsinError
-from engine.core.model import Actor, ActorKind
+from engine.core.model import Actor, ActorKind, Alert
 from engine.core.policy import Integration, Revision
 from engine.ports import Parsed, Source
 from engine.ports import Request as Sent
@@ -74,13 +74,22 @@ class Webhooks:
         if source is None:
             known = ", ".join(sorted(self._parts.sources))
             raise NotFound("source_unknown", f"There is no source of this name; there are {known}.")
-        sender = self._sender(source, *await self._parts.keys.find(kind, key))
+        name, integration, revision = await self._parts.keys.find(kind, key)
+        sender = self._sender(source, name, integration, revision)
         parsed = await self._read(request, sender)
-        outcomes: Sequence[Outcome] = ()
-        if parsed.alerts:
-            outcomes = await self._parts.intake.accept(parsed.alerts, sender.actor, fallback=sender.fallback)
+        outcomes = await self._take(parsed.alerts, sender, revision)
         self._tell(sender, outcomes, parsed)
         return Response(_answer(outcomes, parsed), 202, media_type="application/json")
+
+    async def _take(self, alerts: Sequence[Alert], sender: Sender, revision: Revision) -> Sequence[Outcome]:
+        """Those that only say that all is well are heartbeats, the others go in."""
+        beats = await self._parts.heartbeats.beaten(alerts, revision, sender.source.name, sender.actor.id)
+        rest = [alert for place, alert in enumerate(alerts) if place not in beats] if beats else alerts
+        taken = await self._parts.intake.accept(rest, sender.actor, fallback=sender.fallback) if rest else []
+        if not beats:
+            return taken
+        others = iter(taken)
+        return [beats.get(place) or next(others) for place in range(len(alerts))]
 
     async def _read(self, request: Request, sender: Sender) -> Parsed:
         """Raises Unauthorized before it looks at the body, Unreadable after it."""

@@ -15,6 +15,7 @@ from engine.cli import (
     acting,
     configuration,
     database,
+    heartbeats,
     incidents,
     integrations,
     records,
@@ -104,6 +105,7 @@ app.command("report")(records.report)
 app.command("verify")(records.verify)
 app.command("webhooks")(integrations.webhooks)
 app.add_typer(incidents.app, name="incident")
+app.add_typer(heartbeats.app, name="heartbeat")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")

@@ -39,13 +39,15 @@ def _check_entry(at: Steps, entry: Extensible, settings: type[BaseModel] | None)
 
 
 def check_keys(config: Config) -> Iterator[Flaw]:
-    """Keys are fit for an address, hard to guess, and each opens one integration only. None is ever shown."""
+    """Keys are fit for an address, hard to guess, and each opens one thing only. None is ever shown."""
     owners: dict[SecretStr | SecretRef, str] = {}
-    for name, integration in config.integrations.items():
-        key = integration.key
+    sections = (("integrations", config.integrations), ("heartbeats", config.heartbeats))
+    for section, name, key in (
+        (section, name, own.key) for section, all_of in sections for name, own in all_of.items()
+    ):
         if key is None:
             continue
-        at = ("integrations", name, "key")
+        at = (section, name, "key")
         if isinstance(key, SecretStr):
             yield from _check_key(at, key.get_secret_value())
         if key in owners:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from engine.config.document import Flaw, Steps
 from engine.config.explain import nearest
+from engine.core.heartbeats import AlwaysFiring
 from engine.core.model import Priority
 from engine.core.policy import Config
 
@@ -22,6 +23,7 @@ class Target(StrEnum):
     SERVICE = "service"
     PLAYBOOK = "playbook"
     SOURCE = "source"
+    INTEGRATION = "integration"
     KIND = "kind of channel"
 
 
@@ -31,6 +33,7 @@ SECTIONS: Mapping[str, Target] = {
     "channels": Target.CHANNEL,
     "policies": Target.POLICY,
     "services": Target.SERVICE,
+    "integrations": Target.INTEGRATION,
 }
 """The sections of the configuration in which those are defined that are not built in."""
 
@@ -89,6 +92,9 @@ def _of_services(config: Config) -> Iterator[Reference]:
         yield Reference(at=("services", name, "policy"), to=Target.POLICY, name=service.policy)
         if service.playbook is not None:
             yield Reference(at=("services", name, "playbook"), to=Target.PLAYBOOK, name=service.playbook)
+    for name, heartbeat in config.heartbeats.items():
+        if heartbeat.service is not None:
+            yield Reference(at=("heartbeats", name, "service"), to=Target.SERVICE, name=heartbeat.service)
     if config.canary is not None:
         yield Reference(at=("canary", "service"), to=Target.SERVICE, name=config.canary.service)
     for place, route in enumerate(config.routes):
@@ -100,6 +106,8 @@ def _of_connections(config: Config) -> Iterator[Reference]:
         yield Reference(at=("integrations", name, "source"), to=Target.SOURCE, name=integration.source)
         if integration.service is not None:
             yield Reference(at=("integrations", name, "service"), to=Target.SERVICE, name=integration.service)
+    for name, heartbeat in config.heartbeats.items():
+        yield from _of_always_firing(("heartbeats", name, "alert"), heartbeat.alert)
     for name, channel in config.channels.items():
         yield Reference(at=("channels", name, "kind"), to=Target.KIND, name=channel.kind)
     if config.room is not None:
@@ -107,3 +115,11 @@ def _of_connections(config: Config) -> Iterator[Reference]:
     for section, queues in (("cards", config.cards), ("queue", config.queue)):
         for place, queue in enumerate(queues):
             yield Reference(at=(section, place, "channel"), to=Target.CHANNEL, name=queue.channel)
+
+
+def _of_always_firing(at: Steps, alert: AlwaysFiring | None) -> Iterator[Reference]:
+    if alert is None:
+        return
+    yield Reference(at=(*at, "source"), to=Target.SOURCE, name=alert.source)
+    if alert.integration is not None:
+        yield Reference(at=(*at, "integration"), to=Target.INTEGRATION, name=alert.integration)

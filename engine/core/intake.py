@@ -30,6 +30,7 @@ class AlertAction(StrEnum):
     REPEATED = "repeated"
     RESOLVED = "resolved"
     IGNORED = "ignored"
+    HEARTBEAT = "heartbeat"  # it says that all is well, and opens nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine.core.heartbeats import Heartbeat
 from engine.core.matchers import Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Title
@@ -311,6 +312,8 @@ class Config(Model):
     canary: Canary | None = None
     """Without it the path of a page is tried by real pages alone."""
     playbooks: Playbooks = Playbooks()
+    heartbeats: dict[Name, Heartbeat] = Field(default={})
+    """Who has to be heard from, and how often."""
     default_policy: Name = "standard"
     """The policy of services that are not listed."""
     default_service: Name = "default"
