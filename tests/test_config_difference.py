@@ -21,6 +21,7 @@ VALUES: dict[str, Any] = {
         "other": {"source": "metrics", "key": {"env": "OTHER_KEY"}},
     },
     "heartbeats": {"backup": {"every": "1d", "key": "s3cr3t-heartbeat"}, "job": {"every": "1h", "key": {"env": "JOB"}}},
+    "probes": {"shop": {"kind": "http", "url": "https://shop.example.com/s3cr3t-path", "token": "s3cr3t-probe"}},
     "channels": {"slack": {"kind": "slack"}, "phone": {"kind": "webhook", "url": "https://voice.example.com/s3cr3t"}},
     "queue": [{"channel": "slack", "address": "#ops"}],
     "routes": [{"name": "web", "match": ['team=~"a\\\\.b|\\"c\\""'], "service": "web"}],
@@ -78,13 +79,21 @@ def test_everything_shown_is_masked() -> None:
     shown = json.dumps(masked(original), ensure_ascii=False)
     assert "s3cr3t" not in shown + repr(original) + str(difference(None, original))
     assert masked(original)["integrations"]["other"]["key"] == {"env": "OTHER_KEY", "file": None}
+    assert masked(original)["probes"]["shop"]["every"] == "10s"
     assert masked(original)["heartbeats"]["backup"]["every"] == "1d"
     assert masked(original)["channels"]["phone"]["url"] == "https://voice.example.com/•••"
     assert masked(original)["contacts"] == revealed(original)["contacts"]
 
 
 def test_the_secrets_within_a_configuration_are_known_to_the_log() -> None:
-    assert literal_secrets(config()) == {SECRET, "s3cr3t-token", "s3cr3t-heartbeat", "https://voice.example.com/s3cr3t"}
+    assert literal_secrets(config()) == {
+        SECRET,
+        "s3cr3t-token",
+        "s3cr3t-heartbeat",
+        "s3cr3t-probe",
+        "https://shop.example.com/s3cr3t-path",
+        "https://voice.example.com/s3cr3t",
+    }
 
 
 CHANGES: list[tuple[Edit, list[tuple[str, str | None, str | None]]]] = [

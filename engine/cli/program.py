@@ -18,6 +18,7 @@ from engine.cli import (
     heartbeats,
     incidents,
     integrations,
+    probes,
     records,
     rehearsing,
     serving,
@@ -106,6 +107,7 @@ app.command("verify")(records.verify)
 app.command("webhooks")(integrations.webhooks)
 app.add_typer(incidents.app, name="incident")
 app.add_typer(heartbeats.app, name="heartbeat")
+app.add_typer(probes.app, name="probe")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")

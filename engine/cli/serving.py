@@ -88,8 +88,8 @@ async def _hide_secrets(app: Application, redactor: Redactor) -> None:
 
 
 def referred(config: Config) -> Iterator[SecretStr]:
-    """What the settings of integrations and channels refer to, as far as it is there."""
-    entries = (*config.integrations.values(), *config.channels.values())
+    """What the settings of integrations, channels and probes refer to, as far as it is there."""
+    entries = (*config.integrations.values(), *config.channels.values(), *config.probes.values())
     for value in (value for entry in entries for value in (entry.model_extra or {}).values()):
         with suppress(ValidationError, SettingsError):
             yield resolve_secret(SecretRef.model_validate(value), os.environ)

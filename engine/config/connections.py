@@ -1,4 +1,5 @@
-"""What belongs to the modules: each integration by its source's own settings, each channel by its kind's. And keys."""
+"""What belongs to the modules: integrations by their source's own settings, channels and probes by their kind's. And
+keys."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ def check_modules(config: Config, registry: Registry) -> Iterator[Flaw]:
         yield from _check_entry(("integrations", name), integration, registry.sources.get(integration.source))
     for name, channel in config.channels.items():
         yield from _check_entry(("channels", name), channel, registry.channels.get(channel.kind))
+    for name, probe in config.probes.items():
+        yield from _check_entry(("probes", name), probe, registry.probes.get(probe.kind))
 
 
 def _check_entry(at: Steps, entry: Extensible, settings: type[BaseModel] | None) -> Iterator[Flaw]:

@@ -25,6 +25,7 @@ class Target(StrEnum):
     SOURCE = "source"
     INTEGRATION = "integration"
     KIND = "kind of channel"
+    PROBE = "kind of probe"
 
 
 SECTIONS: Mapping[str, Target] = {
@@ -95,6 +96,9 @@ def _of_services(config: Config) -> Iterator[Reference]:
     for name, heartbeat in config.heartbeats.items():
         if heartbeat.service is not None:
             yield Reference(at=("heartbeats", name, "service"), to=Target.SERVICE, name=heartbeat.service)
+    for name, probe in config.probes.items():
+        if probe.service is not None:
+            yield Reference(at=("probes", name, "service"), to=Target.SERVICE, name=probe.service)
     if config.canary is not None:
         yield Reference(at=("canary", "service"), to=Target.SERVICE, name=config.canary.service)
     for place, route in enumerate(config.routes):
@@ -108,6 +112,8 @@ def _of_connections(config: Config) -> Iterator[Reference]:
             yield Reference(at=("integrations", name, "service"), to=Target.SERVICE, name=integration.service)
     for name, heartbeat in config.heartbeats.items():
         yield from _of_always_firing(("heartbeats", name, "alert"), heartbeat.alert)
+    for name, probe in config.probes.items():
+        yield Reference(at=("probes", name, "kind"), to=Target.PROBE, name=probe.kind)
     for name, channel in config.channels.items():
         yield Reference(at=("channels", name, "kind"), to=Target.KIND, name=channel.kind)
     if config.room is not None:

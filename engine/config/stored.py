@@ -16,7 +16,7 @@ from engine.core.policy import Config
 from engine.core.secrecy import mask
 
 STORED = "the stored configuration"
-PRIVATE = ("integrations", "channels", "heartbeats")
+PRIVATE = ("integrations", "channels", "heartbeats", "probes")
 SIMPLE = re.compile(r"[A-Za-z0-9_-]+")
 ORDER = " (order)"
 

@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    FiniteFloat,
     SecretStr,
     model_validator,
 )
@@ -19,10 +18,11 @@ from pydantic import (
 from engine.core.heartbeats import Heartbeat
 from engine.core.matchers import Matcher
 from engine.core.model import AlertLevel, Priority, Role, Until
-from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Title
+from engine.core.probes import Probe
+from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Threshold, Title
 from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone
 
-__all__ = ["Address", "Extensible", "Model", "Name", "SecretRef", "Title"]
+__all__ = ["Address", "Extensible", "Model", "Name", "SecretRef", "Threshold", "Title"]
 """Of `engine.core.shape`: whoever reads a configuration finds them here too."""
 
 
@@ -152,23 +152,6 @@ class Route(Model):
     service: Name
     group_by: tuple[str, ...] = ()
     """Labels whose values make one problem; without it the sender's own grouping is used."""
-
-
-class Threshold(Model):
-    """A measured value beyond a limit."""
-
-    value: Annotated[str, Field(min_length=1)]
-    """Name of the measured value, like response_time_seconds."""
-    above: FiniteFloat | None = None
-    """Crossed by anything greater; the limit itself is still within."""
-    below: FiniteFloat | None = None
-    """Crossed by anything less; the limit itself is still within."""
-
-    @model_validator(mode="after")
-    def _some_limit(self) -> Self:
-        if self.above is None and self.below is None:
-            raise ValueError("a threshold without a limit is never crossed; give `above` or `below`")
-        return self
 
 
 class Rule(Model):
@@ -314,6 +297,8 @@ class Config(Model):
     playbooks: Playbooks = Playbooks()
     heartbeats: dict[Name, Heartbeat] = Field(default={})
     """Who has to be heard from, and how often."""
+    probes: dict[Name, Probe] = Field(default={})
+    """What the engine itself looks at, and how often."""
     default_policy: Name = "standard"
     """The policy of services that are not listed."""
     default_service: Name = "default"

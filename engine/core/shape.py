@@ -1,4 +1,4 @@
-"""What every section of `tocsin.yaml` is made of: names, closed models, references to secrets."""
+"""What every section of `tocsin.yaml` is made of: names, closed models, references to secrets, thresholds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from engine.core.secrecy import mask
 
@@ -42,4 +42,21 @@ class SecretRef(Model):
     def _exactly_one(self) -> Self:
         if (self.env is None) is (self.file is None):
             raise ValueError("a secret is in exactly one place; give either `env` or `file`")
+        return self
+
+
+class Threshold(Model):
+    """A measured value beyond a limit."""
+
+    value: Annotated[str, Field(min_length=1)]
+    """Name of the measured value, like response_time_seconds."""
+    above: FiniteFloat | None = None
+    """Crossed by anything greater; the limit itself is still within."""
+    below: FiniteFloat | None = None
+    """Crossed by anything less; the limit itself is still within."""
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.above is None and self.below is None:
+            raise ValueError("a threshold without a limit is never crossed; give `above` or `below`")
         return self

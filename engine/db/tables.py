@@ -345,6 +345,22 @@ class HeartbeatRow(SQLModel, table=True):
     version: int
 
 
+class ProbeRow(SQLModel, table=True):
+    """What is known of one probe. Whoever moves `due_at` runs it."""
+
+    __tablename__ = "probe"
+
+    name: str = Field(primary_key=True)
+    terms: str
+    due_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+    readings: Any = json()
+    failing_since: datetime | None = when(nullable=True)
+    firing_since: datetime | None = when(nullable=True)
+    told_at: datetime | None = when(nullable=True)
+    told_level: str | None
+    version: int
+
+
 class SettingRow(SQLModel, table=True):
     """What the installation knows about itself: its secret, its last tick."""
 
@@ -376,4 +392,5 @@ answers = _table("idempotent_answer")
 reports = _table("frozen_report")
 occurrences = _table("occurrence")
 heartbeats = _table("heartbeat")
+probes = _table("probe")
 settings = _table("setting")

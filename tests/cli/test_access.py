@@ -42,7 +42,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     verbs = "list show open ack advance resolve reopen escalate hold note close cancel merge assign reprioritize"
     wanted = {f"incident {verb}" for verb in [*verbs.split(), "document", "tick"]}
     wanted |= {"serve", "demo", "check", "plan", "apply", "report", "verify", "rehearse", "webhooks", "db upgrade"}
-    wanted |= {"token create", "token list", "token revoke", "heartbeat list"}
+    wanted |= {"token create", "token list", "token revoke", "heartbeat list", "probe list", "probe try"}
     assert wanted <= {" ".join(path) for path in COMMANDS}
 
 
@@ -110,6 +110,24 @@ def test_heartbeats_are_listed_with_when_each_is_due(cli: Cli, tmp_path: Path) -
     shown = cli.done("heartbeat", "list").out
     assert "waiting" in shown
     assert "never" in shown
+
+
+def test_probes_are_listed_and_tried_by_hand(cli: Cli, tmp_path: Path) -> None:
+    assert cli.done("probe", "list", "--json").json == {"items": []}
+    entry = "probes: {names: {kind: dns, host: localhost}, nobody: {kind: dns, host: nobody.invalid}}"
+    (tmp_path / "tocsin.yaml").write_text(DEFAULT.read_text().replace("probes: {}", entry))
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+    listed = cli.done("probe", "list", "--json").json["items"]
+    assert [(one["name"], one["kind"], one["state"]) for one in listed] == [
+        ("names", "dns", "new"),
+        ("nobody", "dns", "new"),
+    ]
+    assert "new" in cli.done("probe", "list").out
+    tried = cli.done("probe", "try", "names", "--json").json
+    assert (tried["ok"], tried["reason"].startswith("localhost resolves to ")) == (True, True)
+    failed = cli("probe", "try", "nobody")
+    assert (failed.code, "the name does not resolve" in failed.out) == (1, True)
+    assert cli("probe", "try", "nowhere").code == 1
 
 
 def test_the_schema_can_be_brought_up_to_date_again_and_again(
