@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import structlog
 from fastapi import FastAPI
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,6 +41,7 @@ from engine.playbookfile import load_playbooks, shipped_folder
 from engine.ports import Channel, Clock, Look, Source
 from engine.scheduler.alarm import Alarm, Errand
 from engine.scheduler.dispatch import Dispatcher
+from engine.scheduler.prober import Prober
 from engine.services import access, configs
 from engine.services.answers import forget
 from engine.services.canary import Canaries
@@ -50,15 +51,17 @@ from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk
 from engine.services.documents import Documents
 from engine.services.frontdesk import FrontDesk
+from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
+from engine.services.probing import Probes
 from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker
 from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
 from integrations.fetching import Fetcher
 from integrations.heartbeat import Heartbeat
-from integrations.registry import ACTIONS, CHANNELS, SOURCES
+from integrations.registry import ACTIONS, CHANNELS, PROBES, SOURCES
 from integrations.slack.app import build_app
 from integrations.slack.checkup import checkup
 from integrations.slack.front import Front
@@ -102,6 +105,8 @@ class Application:
     keys: access.Keys
     alarm: Alarm
     canaries: Canaries
+    probes: Probes
+    prober: Prober
     switch: DeadMansSwitch | None
     dispatcher: Dispatcher
     slack: Front
@@ -119,6 +124,7 @@ class Application:
             self.herald.start()
         self.dispatcher.start()
         await self.alarm.start()
+        self.prober.start()
         if self.socket is not None:
             self.socket.start()
 
@@ -127,6 +133,7 @@ class Application:
         if self.socket is not None:
             await self.socket.stop()
         await self.slack.drain()
+        await self.prober.stop()
         await self.alarm.stop()
         await self.intake.drained()
         await self.dispatcher.stop()
@@ -144,6 +151,7 @@ def registry() -> Registry:
     return Registry(
         sources={name: source.settings for name, source in SOURCES.items()},
         channels={name: kind.settings for name, kind in CHANNELS.items()},
+        probes={name: kind.settings for name, kind in PROBES.items()},
         playbooks=frozenset(_shipped_playbooks()),
         actions=frozenset(ACTIONS),
         playbooks_in=lambda folder: frozenset(load_playbooks([folder], ACTIONS)),
@@ -231,6 +239,10 @@ def _secret_or_none(ref: SecretRef) -> SecretStr | None:
         return None
 
 
+def _reveal(settings: BaseModel) -> BaseModel:
+    return resolve_secrets(settings, os.environ)
+
+
 def _secret(secret: SecretStr | SecretRef) -> SecretStr:
     return resolve_secret(secret, os.environ)
 
@@ -271,7 +283,9 @@ async def _wire(
     report = SelfReport(context, intake)
     sender = Sender(context, report.messages_set_aside)
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
-    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside)
+    heartbeats = Heartbeats(context, report, metrics.pulse_taken)
+    probes = Probes(context, PROBES, _reveal, metrics.probe_told)
+    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=[heartbeats])
     switch = _switch(settings, context, ticker, metrics)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)
@@ -280,12 +294,13 @@ async def _wire(
         context=context,
         intake=intake,
         desk=desk,
+        heartbeats=heartbeats,
         keys=keys,
         sources=SOURCES,
         documents=Documents(Fetcher()),
         ticker=ticker,
         breakers=sender.breakers,
-        reveal=partial(resolve_secrets, environ=os.environ),
+        reveal=_reveal,
         slack=_slack(settings, slack),
         answering=lambda: {"slack": socket.lacks} if socket and socket.lacks else {},
         metrics=metrics,
@@ -301,6 +316,8 @@ async def _wire(
         alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries), *_heartbeat(switch)]),
         switch=switch,
         canaries=canaries,
+        probes=probes,
+        prober=Prober(context, probes),
         dispatcher=Dispatcher(context, sender),
         slack=slack,
         socket=socket,

@@ -1,4 +1,4 @@
-"""What the outside implements: sources, channels, actions, the clock. And what the Slack app may ask of the engine."""
+"""What the outside implements: sources, channels, actions, probes, the clock. And what the Slack app may ask for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from engine.core.commands import Acknowledge, Command, Note
 from engine.core.model import Alert, Incident, Message, OwnAction, PlaybookStep, Priority
+from engine.core.probing import Finding
 
 
 class Clock(Protocol):
@@ -245,6 +246,18 @@ class Action(Protocol):
 
     async def run(self, params: Any, incident: Incident) -> Mapping[str, str]:
         """Runs the step; what it returns goes on the record."""
+
+
+class Probe(Protocol):
+    """A kind of look at something. One module each, in `integrations/probes`."""
+
+    name: str
+    title: str
+    settings: type[BaseModel]
+
+    async def run(self, settings: Any, now: datetime) -> Finding:
+        """Looks once. What is wrong with what is looked at is in the finding, never raised; its texts hold no secret.
+        Whoever calls it cuts it off when its time is over. `now` is what dates are held against."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,9 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from engine.ports import Action, Channel, Source
+from engine.ports import Action, Channel, Probe, Source
 from integrations.actions.manual import Manual
 from integrations.channels import Resources, email, log, slack, webhook
+from integrations.probes.dns import Dns
+from integrations.probes.http import Http
+from integrations.probes.prometheus import Prometheus
+from integrations.probes.resolving import Resolver
+from integrations.probes.tcp import Tcp
 from integrations.sources.alertmanager import Alertmanager
 from integrations.sources.azure import Azure
 from integrations.sources.cloudwatch import CloudWatch
@@ -73,4 +78,14 @@ CHANNELS: Mapping[str, ChannelKind] = {
 
 ACTIONS: Mapping[str, Action] = {
     "manual": Manual(),
+}
+
+RESOLVER = Resolver()
+"""Of all probes: each lookup that hangs holds a thread, and they are not many."""
+
+PROBES: Mapping[str, Probe] = {
+    "dns": Dns(RESOLVER),
+    "http": Http(RESOLVER),
+    "prometheus": Prometheus(RESOLVER),
+    "tcp": Tcp(RESOLVER),
 }

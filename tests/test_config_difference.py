@@ -20,6 +20,8 @@ VALUES: dict[str, Any] = {
         "prom": {"source": "metrics", "key": SECRET, "token": "s3cr3t-token", "window": 5, "fields": {"title": "t"}},
         "other": {"source": "metrics", "key": {"env": "OTHER_KEY"}},
     },
+    "heartbeats": {"backup": {"every": "1d", "key": "s3cr3t-heartbeat"}, "job": {"every": "1h", "key": {"env": "JOB"}}},
+    "probes": {"shop": {"kind": "http", "url": "https://shop.example.com/s3cr3t-path", "token": "s3cr3t-probe"}},
     "channels": {"slack": {"kind": "slack"}, "phone": {"kind": "webhook", "url": "https://voice.example.com/s3cr3t"}},
     "queue": [{"channel": "slack", "address": "#ops"}],
     "routes": [{"name": "web", "match": ['team=~"a\\\\.b|\\"c\\""'], "service": "web"}],
@@ -62,6 +64,7 @@ def test_a_stored_configuration_is_read_like_the_file_and_holds_the_defaults() -
     assert stored["routes"][0]["match"] == ['team=~"a\\\\.b|\\"c\\""']
     assert stored["business_hours"]["start"] == "08:30"
     assert stored["integrations"]["prom"]["key"] == SECRET
+    assert stored["heartbeats"]["backup"]["key"] == "s3cr3t-heartbeat"
 
 
 def test_a_stored_configuration_of_another_release_is_refused_by_path() -> None:
@@ -76,12 +79,21 @@ def test_everything_shown_is_masked() -> None:
     shown = json.dumps(masked(original), ensure_ascii=False)
     assert "s3cr3t" not in shown + repr(original) + str(difference(None, original))
     assert masked(original)["integrations"]["other"]["key"] == {"env": "OTHER_KEY", "file": None}
+    assert masked(original)["probes"]["shop"]["every"] == "10s"
+    assert masked(original)["heartbeats"]["backup"]["every"] == "1d"
     assert masked(original)["channels"]["phone"]["url"] == "https://voice.example.com/•••"
     assert masked(original)["contacts"] == revealed(original)["contacts"]
 
 
 def test_the_secrets_within_a_configuration_are_known_to_the_log() -> None:
-    assert literal_secrets(config()) == {SECRET, "s3cr3t-token", "https://voice.example.com/s3cr3t"}
+    assert literal_secrets(config()) == {
+        SECRET,
+        "s3cr3t-token",
+        "s3cr3t-heartbeat",
+        "s3cr3t-probe",
+        "https://shop.example.com/s3cr3t-path",
+        "https://voice.example.com/s3cr3t",
+    }
 
 
 CHANGES: list[tuple[Edit, list[tuple[str, str | None, str | None]]]] = [

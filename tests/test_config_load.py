@@ -112,9 +112,14 @@ class Loose(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class Ping(BaseModel):
+    secret: SecretStr
+
+
 REGISTRY = Registry(
     sources={"metrics": Metrics, "loose": Loose},
     channels={"chat": Chat, "gateway": Gateway},
+    probes={"ping": Ping},
     playbooks=frozenset({"restart"}),
 )
 
@@ -615,6 +620,55 @@ def test_settings_of_integrations_and_channels_are_checked_and_never_shown(
     text = changed(old, new)
     [finding] = findings(text)
     assert (finding.line, finding.path) == (line_of(text, mark), path)
+    assert wrong in finding.wrong
+    assert remedy in finding.remedy
+
+
+BEATS: list[tuple[str, str, str, str]] = [
+    ("every: 1h, service: wbe", "backup.service", "no service 'wbe'", "'web'"),
+    ("every: 1h, key: s3cr3t-prom-key", "backup.key", "the same as that of 'prom'", "its own"),
+    ("every: 1h, key: s3cr3t", "backup.key", "too short", "8 characters"),
+    ("every: 0s", "backup.every", "no time at all", "15m"),
+    ("grace: 1m", "backup.every", "missing", "add it"),
+    ("every: 1h, alert: {source: metric, match: [a=b]}", "backup.alert.source", "no source 'metric'", "'metrics'"),
+    (
+        "every: 1h, alert: {source: metrics, integration: promm, match: [a=b]}",
+        "backup.alert.integration",
+        "no integration 'promm'",
+        "'prom'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entry", "path", "wrong", "remedy"), BEATS)
+def test_a_heartbeat_is_checked_as_everything_else(entry: str, path: str, wrong: str, remedy: str) -> None:
+    text = changed("cards:", f"heartbeats:\n  backup: {{{entry}}}\ncards:")
+    [finding] = findings(text)
+    assert finding.path == f"heartbeats.{path}"
+    assert wrong in finding.wrong
+    assert remedy in finding.remedy
+    assert "s3cr3t" not in str(finding)
+
+
+PING = "kind: ping, secret: s3cr3t-ping"
+PROBES: list[tuple[str, str, str, str]] = [
+    (f"{PING}, service: wbe", "shop.service", "no service 'wbe'", "'web'"),
+    ("kind: pong, secret: s3cr3t-ping", "shop.kind", "no kind of probe 'pong'", "'ping'"),
+    ("kind: ping", "shop.secret", "missing", "add it"),
+    (f"{PING}, sercet: x", "shop.sercet", "not known", "'secret'"),
+    (f"{PING}, every: 0s", "shop.every", "no time at all", "15m"),
+    (f"{PING}, every: 5s, timeout: 6s", "shop", "longer than `every`", "no longer than that"),
+    (f"{PING}, failures: 3 of 2", "shop.failures", "no share of the last runs", "2 of 3"),
+    (f"{PING}, failures: 2 of 3, failing_for: 20s", "shop", "two ways", "one of them"),
+    (f"{PING}, thresholds: [{{value: cpu_percent}}]", "shop.thresholds[0]", "never crossed", "`above` or `below`"),
+]
+
+
+@pytest.mark.parametrize(("entry", "path", "wrong", "remedy"), PROBES)
+def test_a_probe_is_checked_by_its_kind_and_never_shown(entry: str, path: str, wrong: str, remedy: str) -> None:
+    text = changed("cards:", f"probes:\n  shop: {{{entry}}}\ncards:")
+    [finding] = findings(text)
+    assert finding.path == f"probes.{path}"
     assert wrong in finding.wrong
     assert remedy in finding.remedy
 

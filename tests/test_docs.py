@@ -26,8 +26,8 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("kind", [*registry().sources, *registry().channels])
-def test_every_source_and_channel_is_documented(kind: str) -> None:
+@pytest.mark.parametrize("kind", [*registry().sources, *registry().channels, *registry().probes])
+def test_every_source_channel_and_probe_is_documented(kind: str) -> None:
     assert f"`{kind}`" in README
 
 

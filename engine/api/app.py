@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from engine.api import commands, health, incidents, silences
+from engine.api import commands, health, heartbeats, incidents, probes, silences
 from engine.api.auth import Gate
 from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
@@ -30,6 +30,8 @@ in UTC. An incident is named like `INC-42`."""
 
 TAGS = [
     {"name": "alerts", "description": "Monitoring sends alerts to the address of an integration."},
+    {"name": "heartbeats", "description": "Jobs report to the address of a heartbeat; their silence is the fault."},
+    {"name": "probes", "description": "What the engine looks at itself."},
     {"name": "incidents", "description": "What is going on, and the record of it."},
     {"name": "commands", "description": "What may be asked of an incident. A refusal changes nothing and says why."},
     {
@@ -112,7 +114,8 @@ def create_api(parts: Parts) -> FastAPI:
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    for router in (commands.router, incidents.router, silences.router, health.router):
+    routers = (commands, incidents, silences, heartbeats, probes, health)
+    for router in (one.router for one in routers):
         api.include_router(router)
     return api
 

@@ -16,6 +16,7 @@ from engine.services.access import Keys
 from engine.services.context import Context
 from engine.services.desk import CommandDesk
 from engine.services.documents import Documents
+from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.ticking import Ticker
@@ -38,6 +39,7 @@ class Parts:
     context: Context
     intake: Intake
     desk: CommandDesk
+    heartbeats: Heartbeats
     keys: Keys
     sources: Mapping[str, Source]
     documents: Documents

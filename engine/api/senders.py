@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from engine.api.parts import Parts
 from engine.core.errors import NotFound, SettingsError
-from engine.core.model import Actor, ActorKind
+from engine.core.model import Actor, ActorKind, Alert
 from engine.core.policy import Integration, Revision
 from engine.ports import Parsed, Referring, Source
 from engine.ports import Request as Sent
@@ -34,6 +34,7 @@ class Sender:
     settings: BaseModel
     actor: Actor
     fallback: str | None
+    revision: Revision
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,13 +82,21 @@ class Senders:
         """Returns once all of it is durable; raises Overloaded. Wishes come first: what is said of an alert together
         with its end is said while it still fires."""
         granted = [await grant(self._parts.context, wish, sender.actor) for wish in parsed.wishes]
-        outcomes: Sequence[Outcome] = ()
-        if parsed.alerts:
-            outcomes = await self._parts.intake.accept(parsed.alerts, sender.actor, fallback=sender.fallback)
+        outcomes = await self._take_alerts(sender, parsed.alerts) if parsed.alerts else ()
         for change in parsed.changes:
             await put_on_record(self._parts.context, change, sender.actor, sender.fallback)
         self._tell(sender, outcomes, parsed)
         return Taken(outcomes=outcomes, granted=granted)
+
+    async def _take_alerts(self, sender: Sender, alerts: Sequence[Alert]) -> Sequence[Outcome]:
+        """Those that only say that all is well are heartbeats, the others go in."""
+        beats = await self._parts.heartbeats.beaten(alerts, sender.revision, sender.source.name, sender.actor.id)
+        rest = [alert for place, alert in enumerate(alerts) if place not in beats] if beats else alerts
+        taken = await self._parts.intake.accept(rest, sender.actor, fallback=sender.fallback) if rest else []
+        if not beats:
+            return taken
+        others = iter(taken)
+        return [beats.get(place) or next(others) for place in range(len(alerts))]
 
     def _sender(self, source: Source, name: str, integration: Integration, revision: Revision) -> Sender:
         """Settings are read once for each revision."""
@@ -97,7 +106,9 @@ class Senders:
         if known is None:
             actor = Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=source.name)
             settings = self._parts.reveal(settings_of(source, name, integration))
-            known = Sender(source=source, settings=settings, actor=actor, fallback=integration.service)
+            known = Sender(
+                source=source, settings=settings, actor=actor, fallback=integration.service, revision=revision
+            )
             self._known[name] = known
         return known
 

@@ -15,8 +15,10 @@ from engine.cli import (
     acting,
     configuration,
     database,
+    heartbeats,
     incidents,
     integrations,
+    probes,
     records,
     rehearsing,
     routing,
@@ -108,6 +110,8 @@ app.command("verify")(records.verify)
 app.command("webhooks")(integrations.webhooks)
 app.add_typer(incidents.app, name="incident")
 app.add_typer(silences.app, name="silence")
+app.add_typer(heartbeats.app, name="heartbeat")
+app.add_typer(probes.app, name="probe")
 app.add_typer(tokens.app, name="token")
 app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")

@@ -79,15 +79,17 @@ async def _serve(settings: Settings, sock: socket.socket, speed: float, redactor
 
 
 async def _hide_secrets(app: Application, redactor: Redactor) -> None:
-    """Those that are known only now: the new token, the keys of webhooks, what stands in the configuration."""
+    """Those that are known only now: the new token, the keys of addresses, what stands in the configuration."""
     keys = await app.keys.url_keys()
+    beats = await app.keys.heartbeat_keys()
+    redactor.hide([app.made_token, *(key for _, key in keys.values()), *beats.values()])
     config = await configs.in_force(app.context)
-    redactor.hide([app.made_token, *(key for _, key in keys.values()), *literal_secrets(config), *referred(config)])
+    redactor.hide([*literal_secrets(config), *referred(config)])
 
 
 def referred(config: Config) -> Iterator[SecretStr]:
-    """What the settings of integrations and channels refer to, as far as it is there."""
-    entries = (*config.integrations.values(), *config.channels.values())
+    """What the settings of integrations, channels and probes refer to, as far as it is there."""
+    entries = (*config.integrations.values(), *config.channels.values(), *config.probes.values())
     for value in (value for entry in entries for value in (entry.model_extra or {}).values()):
         with suppress(ValidationError, SettingsError):
             yield resolve_secret(SecretRef.model_validate(value), os.environ)

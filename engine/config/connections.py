@@ -1,4 +1,5 @@
-"""What belongs to the modules: each integration by its source's own settings, each channel by its kind's. And keys."""
+"""What belongs to the modules: integrations by their source's own settings, channels and probes by their kind's. And
+keys."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ def check_modules(config: Config, registry: Registry) -> Iterator[Flaw]:
         yield from _check_entry(("integrations", name), integration, registry.sources.get(integration.source))
     for name, channel in config.channels.items():
         yield from _check_entry(("channels", name), channel, registry.channels.get(channel.kind))
+    for name, probe in config.probes.items():
+        yield from _check_entry(("probes", name), probe, registry.probes.get(probe.kind))
 
 
 def _check_entry(at: Steps, entry: Extensible, settings: type[BaseModel] | None) -> Iterator[Flaw]:
@@ -39,13 +42,15 @@ def _check_entry(at: Steps, entry: Extensible, settings: type[BaseModel] | None)
 
 
 def check_keys(config: Config) -> Iterator[Flaw]:
-    """Keys are fit for an address, hard to guess, and each opens one integration only. None is ever shown."""
+    """Keys are fit for an address, hard to guess, and each opens one thing only. None is ever shown."""
     owners: dict[SecretStr | SecretRef, str] = {}
-    for name, integration in config.integrations.items():
-        key = integration.key
+    sections = (("integrations", config.integrations), ("heartbeats", config.heartbeats))
+    for section, name, key in (
+        (section, name, own.key) for section, all_of in sections for name, own in all_of.items()
+    ):
         if key is None:
             continue
-        at = ("integrations", name, "key")
+        at = (section, name, "key")
         if isinstance(key, SecretStr):
             yield from _check_key(at, key.get_secret_value())
         if key in owners:

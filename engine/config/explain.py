@@ -19,7 +19,7 @@ from engine.core.secrecy import looks_secret
 from engine.core.spans import format_span
 
 TIMEDELTA_PART = re.compile(r"(days|seconds)=(\d+)")
-PRIVATE = ("integrations", "channels")
+PRIVATE = ("integrations", "channels", "probes")
 """Sections whose values are never repeated: any of them may be a secret."""
 
 MAPPING = "a mapping of names to values"

@@ -90,6 +90,7 @@ def _known(value: Any, flaws: Iterable[Flaw], config: Config | None, registry: R
     sections = value if isinstance(value, dict) else {}
     known = {to: frozenset(sections.get(name) or ()) for name, to in SECTIONS.items() if name not in unread}
     known |= {Target.SOURCE: frozenset(registry.sources), Target.KIND: frozenset(registry.channels)}
+    known[Target.PROBE] = frozenset(registry.probes)
     try:
         folders = config.playbooks.folders if config else ()
         known[Target.PLAYBOOK] = registry.playbooks.union(*map(registry.playbooks_in, folders))

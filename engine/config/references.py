@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from engine.config.document import Flaw, Steps
 from engine.config.explain import nearest
+from engine.core.heartbeats import AlwaysFiring
 from engine.core.model import Priority
 from engine.core.policy import Config
 
@@ -22,7 +23,9 @@ class Target(StrEnum):
     SERVICE = "service"
     PLAYBOOK = "playbook"
     SOURCE = "source"
+    INTEGRATION = "integration"
     KIND = "kind of channel"
+    PROBE = "kind of probe"
 
 
 SECTIONS: Mapping[str, Target] = {
@@ -31,6 +34,7 @@ SECTIONS: Mapping[str, Target] = {
     "channels": Target.CHANNEL,
     "policies": Target.POLICY,
     "services": Target.SERVICE,
+    "integrations": Target.INTEGRATION,
 }
 """The sections of the configuration in which those are defined that are not built in."""
 
@@ -90,6 +94,12 @@ def _of_services(config: Config) -> Iterator[Reference]:
         yield Reference(at=("services", name, "policy"), to=Target.POLICY, name=service.policy)
         if service.playbook is not None:
             yield Reference(at=("services", name, "playbook"), to=Target.PLAYBOOK, name=service.playbook)
+    for name, heartbeat in config.heartbeats.items():
+        if heartbeat.service is not None:
+            yield Reference(at=("heartbeats", name, "service"), to=Target.SERVICE, name=heartbeat.service)
+    for name, probe in config.probes.items():
+        if probe.service is not None:
+            yield Reference(at=("probes", name, "service"), to=Target.SERVICE, name=probe.service)
     if config.canary is not None:
         yield Reference(at=("canary", "service"), to=Target.SERVICE, name=config.canary.service)
 
@@ -107,6 +117,10 @@ def _of_connections(config: Config) -> Iterator[Reference]:
         yield Reference(at=("integrations", name, "source"), to=Target.SOURCE, name=integration.source)
         if integration.service is not None:
             yield Reference(at=("integrations", name, "service"), to=Target.SERVICE, name=integration.service)
+    for name, heartbeat in config.heartbeats.items():
+        yield from _of_always_firing(("heartbeats", name, "alert"), heartbeat.alert)
+    for name, probe in config.probes.items():
+        yield Reference(at=("probes", name, "kind"), to=Target.PROBE, name=probe.kind)
     for name, channel in config.channels.items():
         yield Reference(at=("channels", name, "kind"), to=Target.KIND, name=channel.kind)
     if config.room is not None:
@@ -114,3 +128,11 @@ def _of_connections(config: Config) -> Iterator[Reference]:
     for section, queues in (("cards", config.cards), ("queue", config.queue)):
         for place, queue in enumerate(queues):
             yield Reference(at=(section, place, "channel"), to=Target.CHANNEL, name=queue.channel)
+
+
+def _of_always_firing(at: Steps, alert: AlwaysFiring | None) -> Iterator[Reference]:
+    if alert is None:
+        return
+    yield Reference(at=(*at, "source"), to=Target.SOURCE, name=alert.source)
+    if alert.integration is not None:
+        yield Reference(at=(*at, "integration"), to=Target.INTEGRATION, name=alert.integration)

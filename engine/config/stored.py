@@ -16,7 +16,7 @@ from engine.core.policy import Config
 from engine.core.secrecy import mask
 
 STORED = "the stored configuration"
-PRIVATE = ("integrations", "channels")
+PRIVATE = ("integrations", "channels", "heartbeats", "probes")
 SIMPLE = re.compile(r"[A-Za-z0-9_-]+")
 ORDER = " (order)"
 
@@ -40,9 +40,10 @@ def from_document(document: str) -> Config:
 def revealed(config: Config) -> dict[str, Any]:
     """Everything, literal secrets too. Spans and matchers are text."""
     values = config.model_dump(mode="json", by_alias=True)
-    for name, integration in config.integrations.items():
-        if isinstance(integration.key, SecretStr):
-            values["integrations"][name]["key"] = integration.key.get_secret_value()
+    for section, entries in (("integrations", config.integrations), ("heartbeats", config.heartbeats)):
+        for name, entry in entries.items():
+            if isinstance(entry.key, SecretStr):
+                values[section][name]["key"] = entry.key.get_secret_value()
     return values
 
 

@@ -45,6 +45,7 @@ class AlertAction(StrEnum):
     IGNORED = "ignored"
     SILENCED = "silenced"
     INHIBITED = "inhibited"
+    HEARTBEAT = "heartbeat"  # it says that all is well, and opens nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

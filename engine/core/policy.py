@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    FiniteFloat,
     SecretStr,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
+from engine.core.heartbeats import Heartbeat
 from engine.core.matchers import MOST_MATCHERS, SHAPE_OF_NAME, InRoute, Matcher, Telling
 from engine.core.model import AlertLevel, Priority, Role, Until
-from engine.core.secrecy import mask
+from engine.core.probes import Probe
+from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Threshold, Title
 from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
 from engine.core.weekly import Weekly
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
-Title = Annotated[str, Field(min_length=1, max_length=120)]
-Address = Annotated[str, Field(min_length=1, max_length=500)]
+__all__ = ["Address", "Extensible", "Model", "Name", "SecretRef", "Threshold", "Title"]
+"""Of `engine.core.shape`: whoever reads a configuration finds them here too."""
 
 
 def _label_name(value: str) -> str:
@@ -39,36 +38,6 @@ def _label_name(value: str) -> str:
 LabelName = Annotated[
     str, AfterValidator(_label_name), Field(json_schema_extra={"pattern": f"^{SHAPE_OF_NAME.pattern}$"})
 ]
-
-
-class Model(BaseModel):
-    # The texts under the fields are the descriptions in the published schema. Input may be a secret: no error shows it.
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
-
-
-class Extensible(Model):
-    """An entry whose other keys belong to the module it names, and are checked by that module's own settings."""
-
-    model_config = ConfigDict(extra="allow")
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        for name, value in super().__repr_args__():
-            yield name, mask(name, value) if name and name in (self.model_extra or {}) else value
-
-
-class SecretRef(Model):
-    """A secret that stays out of the configuration: the environment variable or the file that holds it."""
-
-    env: Annotated[str, Field(min_length=1)] | None = None
-    """Name of the environment variable that holds the secret."""
-    file: Path | None = None
-    """Path of the file that holds the secret; blanks and line ends around it are dropped."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.env is None) is (self.file is None):
-            raise ValueError("a secret is in exactly one place; give either `env` or `file`")
-        return self
 
 
 class Contact(Model):
@@ -201,7 +170,7 @@ class Enrichment(Model):
     """The columns that become labels of the alert. A `service` is that of the alert, unless it names one itself."""
     override: bool = False
     """Also labels that the alert has itself."""
-    rows: Annotated[SkipJsonSchema[dict[str, dict[str, str]]], Field(repr=False)] = {}
+    rows: Annotated[SkipJsonSchema[dict[str, dict[str, str]]], Field(repr=False, default_factory=dict)]
     """What the file held when it was applied: by the values of `by`, written as in a CSV file, what to set."""
 
     @model_validator(mode="after")
@@ -274,23 +243,6 @@ class Inhibition(Model):
     """What is explained, like anything else in that cluster."""
     equal: tuple[str, ...] = ()
     """Labels that both have to have alike. A label that is missing in both is alike."""
-
-
-class Threshold(Model):
-    """A measured value beyond a limit."""
-
-    value: Annotated[str, Field(min_length=1)]
-    """Name of the measured value, like response_time_seconds."""
-    above: FiniteFloat | None = None
-    """Crossed by anything greater; the limit itself is still within."""
-    below: FiniteFloat | None = None
-    """Crossed by anything less; the limit itself is still within."""
-
-    @model_validator(mode="after")
-    def _some_limit(self) -> Self:
-        if self.above is None and self.below is None:
-            raise ValueError("a threshold without a limit is never crossed; give `above` or `below`")
-        return self
 
 
 class Rule(Model):
@@ -434,8 +386,8 @@ class Config(Model):
     contacts: dict[Name, Contact]
     levels: dict[Name, Level]
     policies: dict[Name, Policy]
-    services: dict[Name, Service] = {}
-    integrations: dict[Name, Integration] = {}
+    services: dict[Name, Service] = Field(default={})
+    integrations: dict[Name, Integration] = Field(default={})
     channels: dict[Name, Channel]
     cards: tuple[Queue, ...] = ()
     """Team channels that get one card per incident."""
@@ -458,6 +410,10 @@ class Config(Model):
     canary: Canary | None = None
     """Without it the path of a page is tried by real pages alone."""
     playbooks: Playbooks = Playbooks()
+    heartbeats: dict[Name, Heartbeat] = Field(default={})
+    """Who has to be heard from, and how often."""
+    probes: dict[Name, Probe] = Field(default={})
+    """What the engine itself looks at, and how often."""
     default_policy: Name = "standard"
     """The policy of services that are not listed."""
     default_service: Name = "default"

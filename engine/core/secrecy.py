@@ -44,6 +44,7 @@ PATTERNS = (
     (re.compile(r"(hooks\.slack\.com/)[^\s'\"<>]+"), rf"\1{MASK}"),
     # our own webhook addresses: the last part is the sender's key
     (re.compile(r"(/webhooks/[^\s/?#'\"]+/)[^\s/?#'\"]+"), rf"\1{MASK}"),
+    (re.compile(r"(/heartbeats/)[^\s/?#'\"]+"), rf"\1{MASK}"),
 )
 # name=value, as in queries and printed objects; "name": "value", as in JSON and printed mappings
 ASSIGNMENTS = (

@@ -329,6 +329,42 @@ class OccurrenceRow(SQLModel, table=True):
     claimed_at: datetime = when()
 
 
+class HeartbeatRow(SQLModel, table=True):
+    """What is known of one heartbeat that the configuration waits for. `due_at` is when the engine has to look."""
+
+    __tablename__ = "heartbeat"
+
+    name: str = Field(primary_key=True)
+    state: str
+    terms: str
+    since: datetime = when()
+    due_at: datetime = when()
+    beat_at: datetime | None = when(nullable=True)
+    started_at: datetime | None = when(nullable=True)
+    failed_at: datetime | None = when(nullable=True)
+    excerpt: str
+    exit_code: int | None
+    excused_since: datetime | None = when(nullable=True)
+    excused_until: datetime | None = when(nullable=True)
+    version: int
+
+
+class ProbeRow(SQLModel, table=True):
+    """What is known of one probe. Whoever moves `due_at` runs it."""
+
+    __tablename__ = "probe"
+
+    name: str = Field(primary_key=True)
+    terms: str
+    due_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+    readings: Any = json()
+    failing_since: datetime | None = when(nullable=True)
+    firing_since: datetime | None = when(nullable=True)
+    told_at: datetime | None = when(nullable=True)
+    told_level: str | None
+    version: int
+
+
 class SettingRow(SQLModel, table=True):
     """What the installation knows about itself: its secret, its last tick."""
 
@@ -360,4 +396,6 @@ tokens = _table("api_token")
 answers = _table("idempotent_answer")
 reports = _table("frozen_report")
 occurrences = _table("occurrence")
+heartbeats = _table("heartbeat")
+probes = _table("probe")
 settings = _table("setting")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from engine.core.errors import NotFound, Refusal, Unauthorized
+from engine.core.errors import NotFound, Refusal, SettingsError, Unauthorized
+from engine.core.heartbeats import Heartbeat
 from engine.core.model import Actor, ActorKind, Role
 from engine.core.policy import Config, Integration, Revision, SecretRef
 from engine.db import records
 from engine.services.context import Context
+
+log = structlog.get_logger()
 
 SECRET = "installation_secret"  # noqa: S105 - the name of a setting
 ADMIN = "admin"
@@ -138,37 +142,55 @@ def ensure_secret(connection: Connection) -> str:
     return known
 
 
-def derived_key(secret: str, integration: str) -> str:
-    """The same for ever, so that it can be shown again; worth nothing without the installation's secret."""
-    return hmac.new(bytes.fromhex(secret), f"webhook:{integration}".encode(), hashlib.sha256).hexdigest()[:32]
+def derived_key(secret: str, owner: str) -> str:
+    """The same for ever, so that it can be shown again; worth nothing without the installation's secret. `owner` is
+    like webhook:NAME or heartbeat:NAME."""
+    return hmac.new(bytes.fromhex(secret), owner.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digests:
+    """Names by the digests of their keys, as one revision has them; 0: none has been read yet."""
+
+    revision: int = 0
+    integrations: Mapping[str, str] = field(default_factory=dict)
+    heartbeats: Mapping[str, str] = field(default_factory=dict)
 
 
 class Keys:
-    """Which integration a webhook key belongs to. Compared by digest, in constant time."""
+    """Which integration or heartbeat the key in an address belongs to. Compared by digest, in constant time."""
 
     def __init__(self, context: Context, resolve: ResolveSecret) -> None:
         self._context = context
         self._resolve = resolve
-        self._known: tuple[int, dict[str, str]] = (0, {})
+        self._known = Digests()
 
     async def url_keys(self) -> dict[str, tuple[str, str]]:
         """By integration: the source's kind and the key. For showing webhook addresses to an administrator."""
-        return await self._context.database.write(self._all)
+        return await self._context.database.write(self._of_integrations)
 
-    def _all(self, connection: Connection) -> dict[str, tuple[str, str]]:
-        config = self._context.revisions.current(connection).config
-        secret = ensure_secret(connection)
-        return {name: (own.source, self._key(name, own, secret)) for name, own in config.integrations.items()}
+    async def heartbeat_keys(self) -> dict[str, str]:
+        """By heartbeat: the key. For showing addresses to an administrator."""
+        return await self._context.database.write(self._of_heartbeats)
 
-    def _key(self, name: str, integration: Integration, secret: str) -> str:
-        if integration.key is None:
-            return derived_key(secret, name)
-        return self._resolve(integration.key).get_secret_value()
+    def _of_integrations(self, connection: Connection) -> dict[str, tuple[str, str]]:
+        config, secret = self._context.revisions.current(connection).config, ensure_secret(connection)
+        return {
+            name: (own.source, self._key(own.key, secret, f"webhook:{name}"))
+            for name, own in config.integrations.items()
+        }
+
+    def _of_heartbeats(self, connection: Connection) -> dict[str, str]:
+        config, secret = self._context.revisions.current(connection).config, ensure_secret(connection)
+        return {name: self._key(own.key, secret, f"heartbeat:{name}") for name, own in config.heartbeats.items()}
+
+    def _key(self, given: SecretStr | SecretRef | None, secret: str, owner: str) -> str:
+        return derived_key(secret, owner) if given is None else self._resolve(given).get_secret_value()
 
     async def find(self, source: str, key: str) -> tuple[str, Integration, Revision]:
         """The integration's name, itself, and the revision in force. Raises Unauthorized."""
         revision = await self._in_force()
-        name = self._known[1].get(digest(key))
+        name = self._known.integrations.get(digest(key))
         integration = revision.config.integrations.get(name) if name else None
         if name is None or integration is None or integration.source != source:
             raise Unauthorized("no integration of this source has this key")
@@ -177,15 +199,40 @@ class Keys:
     async def known(self, key: str) -> bool:
         """Whether any integration has it, of whatever source."""
         await self._in_force()
-        return digest(key) in self._known[1]
+        return digest(key) in self._known.integrations
+
+    async def find_heartbeat(self, key: str) -> str:
+        """Its name. Raises Unauthorized."""
+        await self._in_force()
+        name = self._known.heartbeats.get(digest(key))
+        if name is None:
+            raise Unauthorized("no heartbeat has this key")
+        return name
 
     async def _in_force(self) -> Revision:
-        """The revision in force, whose keys are known then."""
+        """The keys are read once for each revision, and again while one of them can't be read."""
         revisions = self._context.revisions
         revision = revisions.seen
         if revision is None:
             revision = await self._context.database.read(revisions.current)
-        if self._known[0] != revision.id:
-            keys = await self.url_keys()
-            self._known = (revision.id, {digest(value): name for name, (_, value) in keys.items()})
+        if self._known.revision != revision.id:
+            self._known = await self._context.database.write(self._digests)
         return revision
+
+    def _digests(self, connection: Connection) -> Digests:
+        revision, secret = self._context.revisions.current(connection), ensure_secret(connection)
+        config = revision.config
+        integrations = self._readable("webhook", config.integrations, secret)
+        heartbeats = self._readable("heartbeat", config.heartbeats, secret)
+        whole = len(integrations) == len(config.integrations) and len(heartbeats) == len(config.heartbeats)
+        return Digests(revision=revision.id if whole else 0, integrations=integrations, heartbeats=heartbeats)
+
+    def _readable(self, what: str, entries: Mapping[str, Integration | Heartbeat], secret: str) -> dict[str, str]:
+        """One whose key can't be read lets nobody in, and keeps nobody else out."""
+        found = {}
+        for name, entry in entries.items():
+            try:
+                found[digest(self._key(entry.key, secret, f"{what}:{name}"))] = name
+            except SettingsError as error:
+                log.warning("key.unreadable", owner=f"{what}:{name}", error=str(error))
+        return found

@@ -33,19 +33,25 @@ others from being read."""
 
 
 @dataclass(kw_only=True, slots=True)
-class Submission:
-    """One webhook's alerts, waiting for their transaction. `placed`: by the configuration of this number."""
+class Given:
+    """Alerts that came together. `placed`: by the configuration of this number."""
 
     alerts: Sequence[Alert]
     actor: Actor
-    fallback: str | None
-    done: asyncio.Future[list[Outcome]]
+    fallback: str | None = None
     placed: Sequence[Placed] = ()
     revision: int | None = None
 
     def place(self, revision: Revision) -> None:
         self.placed = [place(revision.config, alert, self.actor, self.fallback) for alert in self.alerts]
         self.revision = revision.id
+
+
+@dataclass(kw_only=True, slots=True)
+class Submission(Given):
+    """One webhook's alerts, waiting for their transaction."""
+
+    done: asyncio.Future[list[Outcome]]
 
 
 class Intake:
@@ -124,9 +130,10 @@ def _fail(batch: Sequence[Submission], error: Exception) -> None:
             submission.done.set_exception(error)
 
 
-def accept(connection: Connection, context: Context, batch: Sequence[Submission], now: datetime) -> list[list[Outcome]]:
+def accept(connection: Connection, context: Context, batch: Sequence[Given], now: datetime) -> list[list[Outcome]]:
     """The transaction: everything that the batch comes to. That somebody has applied a newer configuration, or made or
-    ended a silence, shows in the same statement that looks the alerts up."""
+    ended a silence, shows in the same statement that looks the alerts up.
+    Whoever calls it in a transaction of its own rings the signals after it."""
     revision = context.revisions.seen or context.revisions.current(connection)
     groups = _arrivals(batch, revision)
     places = look_up(connection, chain.from_iterable(groups))
@@ -168,7 +175,7 @@ def _outcome(arrival: Arrival) -> Outcome:
     return arrival.outcome
 
 
-def _arrivals(batch: Iterable[Submission], revision: Revision) -> list[list[Arrival]]:
+def _arrivals(batch: Iterable[Given], revision: Revision) -> list[list[Arrival]]:
     """Anew for each try of the transaction; placed anew where the configuration is another by now."""
     for one in batch:
         if one.revision != revision.id:

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from engine.core import heartbeats, probing
 from engine.core.errors import DeliveryError
+from engine.core.intake import AlertAction
 from engine.ports import Channel, Envelope, Receipt, Traceable
 from engine.services.ticking import Ticked
 
@@ -115,6 +117,14 @@ class Metrics:
         self.timers.labels("set_aside").inc(len(tick.set_aside))
         for late in tick.lateness:
             self.lateness.observe(late.total_seconds())
+
+    def pulse_taken(self, action: AlertAction) -> None:
+        """An alert that one of our own heartbeats came to."""
+        self.alerts.labels(heartbeats.SOURCE, action.value).inc()
+
+    def probe_told(self, action: AlertAction) -> None:
+        """An alert that one of our own probes came to."""
+        self.alerts.labels(probing.SOURCE, action.value).inc()
 
     def canary_arrived(self, sent: datetime, took: timedelta) -> None:
         self.canary_sent.set(sent.timestamp())

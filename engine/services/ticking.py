@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
@@ -58,6 +59,15 @@ async def _in_the_log(refs: Sequence[str]) -> None:
     """What is set aside is in the log already."""
 
 
+class Watch(Protocol):
+    """Something else that falls due, looked at after the timers of each tick."""
+
+    async def look(self) -> None:
+        """Does what is due now. Raises Overloaded."""
+
+    async def next_due(self) -> datetime | None: ...
+
+
 class Ticker:
     """`keep_time` puts the clock right, and returns by how much it went forward. `tell` hears of incidents whose timers
     can't be worked."""
@@ -68,8 +78,10 @@ class Ticker:
         *,
         keep_time: Callable[[], Awaitable[timedelta]] = _as_it_is,
         tell: Callable[[Sequence[str]], Awaitable[None]] = _in_the_log,
+        watches: Sequence[Watch] = (),
     ) -> None:
         self._context = context
+        self._watches = watches
         self._keep_time = keep_time
         self._tell = tell
         self._noted: datetime | None = None
@@ -89,7 +101,17 @@ class Ticker:
         self.last_tick = now
         if total.set_aside:
             await self._tell(total.set_aside)
+        for watch in self._watches:
+            await self._look(watch)
         return total
+
+    async def _look(self, watch: Watch) -> None:
+        try:
+            await watch.look()
+        except Overloaded:
+            raise
+        except Exception:  # the edge of the loop: the timers have fired, the other watches have to be looked at
+            log.exception("watch.broke", watch=type(watch).__name__)
 
     async def _fire(self, now: datetime, outage: str) -> Ticked:
         """One batch in one transaction; if that fails, each of its incidents in a transaction of its own."""
@@ -123,7 +145,9 @@ class Ticker:
         return Ticked(set_aside=(incident_ref(number),))
 
     async def next_due(self) -> datetime | None:
-        return await self._context.database.read(timers.next_due)
+        found = [await self._context.database.read(timers.next_due)]
+        found += [await watch.next_due() for watch in self._watches]
+        return min((due for due in found if due is not None), default=None)
 
     async def _note(self, now: datetime, leapt: timedelta) -> str:
         """Writes the time down now and then; returns what there is to say of a time in which the engine did not run."""

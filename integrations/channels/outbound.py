@@ -62,7 +62,11 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def guarded_session(
-    refused: Refusal, timeout: aiohttp.ClientTimeout, *, resolver: AbstractResolver | None = None
+    refused: Refusal,
+    timeout: aiohttp.ClientTimeout,
+    *,
+    resolver: AbstractResolver | None = None,
+    response: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
 ) -> aiohttp.ClientSession:
     """A session that raises ClientConnectorError with a PermissionError inside for an address that is refused.
 
@@ -81,5 +85,9 @@ def guarded_session(
         force_close=True, use_dns_cache=False, resolver=resolver, socket_factory=make_socket
     )
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout, trust_env=False
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=timeout,
+        trust_env=False,
+        response_class=response,
     )

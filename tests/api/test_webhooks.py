@@ -14,13 +14,18 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from engine.bootstrap import registry
+from engine.config.difference import digest
+from engine.config.load import load
+from engine.config.stored import to_document
 from engine.core.errors import Overloaded
 from engine.ports import Parsed, Referring
+from engine.services import configs
 from engine.services.intake import Intake
 from integrations.registry import SOURCES
 from integrations.sources.alertmanager import Alertmanager
 from tests.api.asking import INCIDENTS, refused
-from tests.api.conftest import KEYS, SIGNATURE_SECRET, House
+from tests.api.conftest import KEYS, SIGNATURE_SECRET, House, config_text
 
 ALERTMANAGER = f"/webhooks/alertmanager/{KEYS['alertmanager']}"
 GENERIC = f"/webhooks/generic/{KEYS['generic']}"
@@ -247,6 +252,24 @@ async def test_no_key_and_no_secret_reaches_the_log(light_house: House, caplog: 
     told = f"{events} {caplog.text}"
     for secret in (*KEYS.values(), SIGNATURE_SECRET, *sign(b"wrong").values()):
         assert secret not in told
+
+
+async def test_a_key_that_cannot_be_read_keeps_nobody_else_out(
+    light_house: House,
+) -> None:
+    """One whose variable was never set, in a configuration that was applied elsewhere."""
+    document = json.loads(config_text())
+    document["integrations"]["lost"] = {"source": "generic", "key": {"env": "NOWHERE_TO_BE_FOUND"}}
+    document["heartbeats"] = {"lost": {"every": "1h", "key": {"env": "NOWHERE_TO_BE_FOUND_EITHER"}}}
+    config = load(json.dumps(document), "tocsin.yaml", registry())
+    await configs.apply(
+        light_house.app.context, document=to_document(config), digest=digest(config), by="somebody elsewhere"
+    )
+    await light_house.app.ticker.tick()
+    async with light_house.client(role=None) as sender:
+        assert (await sender.post(ALERTMANAGER, json=group(alert()))).status_code == 202
+        assert (await sender.post("/webhooks/generic/lost", content=b"{}")).status_code == 401
+        assert (await sender.post("/heartbeats/lost")).status_code == 401
 
 
 async def test_what_is_taken_and_what_is_refused_is_counted(light_house: House) -> None:

@@ -11,6 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import engine
+from engine.bootstrap import DEFAULT
 from engine.cli.program import app
 from tests.cli.conftest import Cli, Ran
 
@@ -41,7 +42,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     verbs = "list show open ack advance resolve reopen escalate hold note close cancel merge assign reprioritize"
     wanted = {f"incident {verb}" for verb in [*verbs.split(), "document", "tick"]}
     wanted |= {"serve", "demo", "check", "plan", "apply", "report", "verify", "rehearse", "webhooks", "db upgrade"}
-    wanted |= {"token create", "token list", "token revoke"}
+    wanted |= {"token create", "token list", "token revoke", "heartbeat list", "probe list", "probe try"}
     assert wanted <= {" ".join(path) for path in COMMANDS}
 
 
@@ -85,6 +86,48 @@ def test_webhook_addresses_are_whole_and_stay_the_same(cli: Cli, monkeypatch: py
     assert re.fullmatch(r"https://tocsin\.example\.com/webhooks/alertmanager/[0-9a-f]{32}", first[0]["url"])
     assert cli.done("webhooks", "--json").json["items"] == first
     assert first[0]["url"] in cli.done("webhooks").out
+
+
+def with_heartbeat(tmp_path: Path, cli: Cli) -> None:
+    changed = DEFAULT.read_text().replace("heartbeats: {}", "heartbeats: {backup: {every: 1d, grace: 1h}}")
+    (tmp_path / "tocsin.yaml").write_text(changed)
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+
+
+def test_the_addresses_of_heartbeats_are_printed_with_them(cli: Cli, tmp_path: Path) -> None:
+    with_heartbeat(tmp_path, cli)
+    [one] = cli.done("webhooks", "--json").json["heartbeats"]
+    assert one["heartbeat"] == "backup"
+    assert re.fullmatch(r"http://127\.0\.0\.1:8080/heartbeats/[0-9a-f]{32}", one["url"])
+    assert one["url"] in cli.done("webhooks").out
+
+
+def test_heartbeats_are_listed_with_when_each_is_due(cli: Cli, tmp_path: Path) -> None:
+    assert cli.done("heartbeat", "list", "--json").json == {"items": []}
+    with_heartbeat(tmp_path, cli)
+    [one] = cli.done("heartbeat", "list", "--json").json["items"]
+    assert (one["name"], one["state"], one["every_s"], one["last_success_at"]) == ("backup", "waiting", 86_400, None)
+    shown = cli.done("heartbeat", "list").out
+    assert "waiting" in shown
+    assert "never" in shown
+
+
+def test_probes_are_listed_and_tried_by_hand(cli: Cli, tmp_path: Path) -> None:
+    assert cli.done("probe", "list", "--json").json == {"items": []}
+    entry = "probes: {names: {kind: dns, host: localhost}, nobody: {kind: dns, host: nobody.invalid}}"
+    (tmp_path / "tocsin.yaml").write_text(DEFAULT.read_text().replace("probes: {}", entry))
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+    listed = cli.done("probe", "list", "--json").json["items"]
+    assert [(one["name"], one["kind"], one["state"]) for one in listed] == [
+        ("names", "dns", "new"),
+        ("nobody", "dns", "new"),
+    ]
+    assert "new" in cli.done("probe", "list").out
+    tried = cli.done("probe", "try", "names", "--json").json
+    assert (tried["ok"], tried["reason"].startswith("localhost resolves to ")) == (True, True)
+    failed = cli("probe", "try", "nobody")
+    assert (failed.code, "the name does not resolve" in failed.out) == (1, True)
+    assert cli("probe", "try", "nowhere").code == 1
 
 
 def test_the_schema_can_be_brought_up_to_date_again_and_again(

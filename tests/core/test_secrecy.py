@@ -36,6 +36,7 @@ def test_a_name_that_only_sounds_like_one_is_left_alone(name: str) -> None:
         (f"smtp://u:{SECRET}@{SECRET}@mail:25", "smtp://•••@mail:25"),
         (f"https://x.example/call?to=1&token={SECRET}&x=1#end", "https://x.example/call?to=1&token=•••&x=1#end"),
         (f"POST /webhooks/generic/{SECRET} HTTP/1.1", "POST /webhooks/generic/••• HTTP/1.1"),
+        (f"GET /heartbeats/{SECRET}/fail HTTP/1.1", "GET /heartbeats/•••/fail HTTP/1.1"),
         (f"https://hooks.slack.com/services/T/B/{SECRET}", "https://hooks.slack.com/•••"),
         (f"Authorization: Bearer {SECRET}", "Authorization: •••"),
         (f"{{'authorization': 'Basic {SECRET}'}}", "{'authorization': •••}"),

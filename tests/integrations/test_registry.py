@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from integrations.registry import ACTIONS, CHANNELS, SOURCES
+from integrations.registry import ACTIONS, CHANNELS, PROBES, SOURCES
 
 
 def test_every_entry_stands_under_its_own_name() -> None:
@@ -16,6 +16,7 @@ def test_the_documented_sources_channels_and_steps_are_there() -> None:
     }
     assert set(CHANNELS) == {"email", "log", "slack", "webhook"}
     assert set(ACTIONS) == {"manual"}
+    assert set(PROBES) == {"dns", "http", "prometheus", "tcp"}
 
 
 def test_settings_are_closed_so_that_a_misspelt_one_is_found() -> None:

@@ -20,7 +20,7 @@ from engine.core.playbook import Playbook
 from engine.core.policy import Config
 from engine.db import incidents
 from engine.db.database import Database, connect
-from engine.ports import Channel, Envelope, Receipt
+from engine.ports import Channel, Clock, Envelope, Receipt
 from engine.services import configs
 from engine.services.arrivals import Outcome
 from engine.services.context import Context, ReadConfig, Revisions, Signals
@@ -160,7 +160,7 @@ async def engine_on(database: Database, clock: VirtualClock, wire: Wire) -> Engi
     return engine
 
 
-def assemble(database: Database, clock: VirtualClock, wire: Wire, read: ReadConfig) -> Engine:
+def assemble(database: Database, clock: Clock, wire: Wire, read: ReadConfig) -> Engine:
     """An engine that applies nothing: the database has its configuration, which `read` makes of the document."""
 
     def channels(own: Config) -> Mapping[str, Channel]:
