@@ -138,12 +138,10 @@ class Rounds:
         later: list[Arrival] = []
         openings: list[list[Arrival]] = []
         for group in groups.values():
-            firing, rest = _leading(group)
+            firing, rest = _leading(_after_resolutions(group))
             if firing:
                 openings.append(firing)
                 later.extend(rest)
-            else:
-                _ignore(rest)
         numbers = incidents.next_ids(self.connection, len(openings)) if openings else []
         for number, group in zip(numbers, openings, strict=True):
             self._open_one(number, group, group[0].found.latest)
@@ -199,7 +197,11 @@ def _leading(group: list[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
     return group, []
 
 
-def _ignore(group: list[Arrival]) -> None:
-    """A resolution of something that was never sent as firing opens nothing."""
-    for arrival in group:
+def _after_resolutions(group: list[Arrival]) -> list[Arrival]:
+    """From the first firing alert on. A resolution of something that was never sent as firing opens nothing; what fires
+    behind it, in the same body or in another's, does."""
+    for index, arrival in enumerate(group):
+        if arrival.placed.alert.status is AlertStatus.FIRING:
+            return group[index:]
         arrival.settle(AlertAction.IGNORED, None, *SAID[AlertAction.IGNORED])
+    return []

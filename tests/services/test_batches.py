@@ -102,3 +102,15 @@ async def test_an_alert_that_joins_and_clears_in_one_body_is_on_record_as_cleare
         ("CheckoutDown/web-1", "firing", 1),
         ("CheckoutDown/web-2", "resolved", 3),
     ]
+
+
+async def test_what_fires_behind_a_resolution_of_the_same_problem_opens_its_incident(engine: Engine) -> None:
+    outcomes = await engine.accept(
+        alert(host="web-1", firing=False), alert(host="web-2"), alert(host="web-1", firing=False), alert(host="web-3")
+    )
+    assert [(outcome.action.value, outcome.incident) for outcome in outcomes] == [
+        ("ignored", None),
+        ("opened", "INC-1"),
+        ("ignored", None),
+        ("joined", "INC-1"),
+    ]
