@@ -14,11 +14,11 @@ from engine.db.types import json_text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inhibitor:
-    """An alert of an incident, and what it claims."""
+    """An alert that fires in an incident, and what it claims by what was last said of it."""
 
-    claim: Claim
     incident: int
     fingerprint: str
+    claims: tuple[Claim, ...]
 
 
 def find(connection: Connection, claims: Sequence[Claim]) -> list[int | None]:
@@ -34,22 +34,26 @@ def find(connection: Connection, claims: Sequence[Claim]) -> list[int | None]:
     return [row[0] for row in result]
 
 
-def add(connection: Connection, inhibitors: Sequence[Inhibitor]) -> None:
-    """Once for each alert. Rows of the same keys whose alerts can't mute any more are dropped. Whether an alert fires
-    still, in an active incident, is not kept here: it is looked up."""
-    if not inhibitors:
+def put(connection: Connection, firing: Sequence[Inhibitor]) -> None:
+    """What these alerts mute from now on, each given once, in place of what they did before. Rows of the same keys
+    whose alerts can't mute any more are dropped. Whether an alert fires still, in an active incident, is not kept here:
+    it is looked up."""
+    if not firing:
         return
-    keys = [one.claim.key for one in inhibitors]
-    both = [one.claim.both for one in inhibitors]
-    numbers = [one.incident for one in inhibitors]
-    fingerprints = [one.fingerprint for one in inhibitors]
+    numbers, fingerprints = [one.incident for one in firing], [one.fingerprint for one in firing]
+    rows = [(claim.key, claim.both, one.incident, one.fingerprint) for one in firing for claim in one.claims]
+    keys = [key for key, *_ in rows]
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(FORGET_ON_SQLITE, (json_text(keys),))
-        rows = list(zip(keys, both, numbers, fingerprints, strict=True))
-        connection.exec_driver_sql(ADD_ON_SQLITE, (json_text(rows),))
-    else:
+        pairs = list(zip(numbers, fingerprints, strict=True))
+        connection.exec_driver_sql(CLEAR_ON_SQLITE, (json_text(pairs),))
+        if rows:
+            connection.exec_driver_sql(FORGET_ON_SQLITE, (json_text(keys),))
+            connection.exec_driver_sql(ADD_ON_SQLITE, (json_text(rows),))
+        return
+    connection.exec_driver_sql(CLEAR_ON_POSTGRESQL, (numbers, fingerprints))
+    if rows:
         connection.exec_driver_sql(FORGET_ON_POSTGRESQL, (keys,))
-        connection.exec_driver_sql(ADD_ON_POSTGRESQL, (keys, both, numbers, fingerprints))
+        connection.exec_driver_sql(ADD_ON_POSTGRESQL, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
 def _states(states: Sequence[str]) -> str:
@@ -78,6 +82,22 @@ WITH wanted AS (
     FROM unnest($1::text[], $2::boolean[]) WITH ORDINALITY AS given (key, both_sides, place)
 )
 {_FIND}"""  # noqa: S608 - as above
+
+_CLEAR = """
+DELETE FROM inhibitor WHERE alert_id IN (
+    SELECT alert.id FROM given JOIN alert ON alert.incident_id = given.number AND alert.fingerprint = given.fingerprint
+)
+"""
+CLEAR_ON_SQLITE = f"""
+WITH given AS (
+    SELECT json_extract(value, '$[0]') AS number, json_extract(value, '$[1]') AS fingerprint FROM json_each(?)
+)
+{_CLEAR}"""  # noqa: S608 - a constant of ours
+CLEAR_ON_POSTGRESQL = f"""
+WITH given AS (
+    SELECT number, fingerprint FROM unnest($1::integer[], $2::text[]) AS listed (number, fingerprint)
+)
+{_CLEAR}"""  # noqa: S608 - as above
 
 _FORGET = f"""
 AND NOT EXISTS (

@@ -68,7 +68,7 @@ class InhibitorRow(SQLModel, table=True):
     __tablename__ = "inhibitor"
 
     key: str = Field(primary_key=True)
-    alert_id: int = Field(primary_key=True, foreign_key="alert.id")
+    alert_id: int = Field(primary_key=True, foreign_key="alert.id", index=True)
     both_sides: bool
 
 

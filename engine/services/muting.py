@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.core.inhibiting import Inhibitions, Sides, inhibited, next_wave
 from engine.core.intake import Placed
-from engine.core.model import ENGINE, Event
+from engine.core.model import ENGINE, AlertStatus, Event
 from engine.core.muting import Mute, Muted, Mutes, mute_of_silence, mute_of_window
 from engine.core.policy import Config, Revision
 from engine.core.timeline import Kind
@@ -83,14 +83,15 @@ class MuteStage:
         return [self._noted(one, muted) for one, muted in zip(placed, found, strict=True)]
 
     def firing(self, placed: Sequence[tuple[Placed, int]]) -> None:
-        """These fire, each in its incident: from now on they mute others."""
+        """These have come to their incidents: now they mute what they explain, by what was said of them last."""
         if self.inhibitions.some:
-            own = [
-                Inhibitor(claim=claim, incident=incident, fingerprint=one.alert.fingerprint)
+            last = {
+                (incident, one.alert.fingerprint): self._sides_of(one).sources
                 for one, incident in placed
-                for claim in self._sides_of(one).sources
-            ]
-            inhibitors.add(self.connection, own)
+                if one.alert.status is AlertStatus.FIRING
+            }
+            own = [Inhibitor(incident=place[0], fingerprint=place[1], claims=claims) for place, claims in last.items()]
+            inhibitors.put(self.connection, own)
 
     def write(self) -> None:
         new = mutings.record(self.connection, list(self._muted.values()))

@@ -61,8 +61,8 @@ CALLS: dict[str, Call] = {
     "alerts that a silence has muted": lambda c: mutings.alerts_of(c, "silence/SIL-3"),
     "what an incident keeps from people": lambda c: mutings.caused_by(c, 1),
     "alerts that mute another": lambda c: inhibitors.find(c, [CLAIM]),
-    "an alert that mutes others": lambda c: inhibitors.add(
-        c, [Inhibitor(claim=CLAIM, incident=1, fingerprint="Down1/web-1")]
+    "an alert that mutes others": lambda c: inhibitors.put(
+        c, [Inhibitor(incident=1, fingerprint="Down1/web-1", claims=(CLAIM,))]
     ),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,

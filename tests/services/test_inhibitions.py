@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -147,6 +148,14 @@ async def test_a_cause_that_was_there_before_the_rule_mutes_from_its_next_repeat
     assert await site.send(slow("a")) == [("opened", "INC-2")]
     assert await site.send(cluster_down()) == [("repeated", "INC-1")]
     assert await site.send(slow("a")) == [("inhibited", "INC-1")]
+
+
+async def test_a_cause_counts_by_what_was_said_of_it_last(site: Site) -> None:
+    await site.send(cluster_down())
+    moved = replace(cluster_down(), labels={"alertname": "ClusterDown", "cluster": "us"})
+    assert await site.send(moved) == [("repeated", "INC-1")]
+    assert await site.send(slow()) == [("opened", "INC-2")]
+    assert await site.send(slow("b", cluster="us")) == [("inhibited", "INC-1")]
 
 
 async def test_without_the_rule_nothing_is_muted_by_it(site: Site) -> None:
