@@ -31,7 +31,8 @@ class Prober:
         self._places = places
         self._task: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._freed = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._stopping = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -39,22 +40,26 @@ class Prober:
     async def stop(self) -> None:
         """Runs under way are broken off: the next one, of whichever engine, says how it stands. What has ended is
         written down."""
-        tasks = [task for task in (self._task, *self._running) if task is not None]
-        for task in tasks:
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._probes.written()
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
+            self._wake.clear()
             rest = await self._look()
             await asyncio.sleep(BREATH)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._freed.wait(), rest)
+            if not self._stopping:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), rest)
 
     async def _look(self) -> float:
         """Begins what is due; returns the seconds until the next look."""
-        self._freed.clear()
         free = self._places - len(self._running)
         if not free:
             return SCAN
@@ -80,5 +85,5 @@ class Prober:
 
     def _end(self, task: asyncio.Task[None]) -> None:
         if len(self._running) == self._places:
-            self._freed.set()
+            self._wake.set()
         self._running.discard(task)

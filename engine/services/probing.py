@@ -78,6 +78,7 @@ class Probes:
         self._reveal = reveal
         self._count = count
         self._adapted = 0
+        self._due: datetime | None = None
         self._settings: tuple[int, dict[str, BaseModel | str]] = (0, {})
         self._ended: list[Ran] = []
         self._writer: asyncio.Task[None] | None = None
@@ -88,16 +89,22 @@ class Probes:
         if not revision.config.probes:
             return []
         now = self._context.clock.now()
-        due = await self._context.database.read(probes.next_due)  # most looks find nothing, and take no write lock
-        if due is None or due > now:
+        if self._due is None or self._due > now:  # most looks find nothing, and take no write lock
+            self._due = await self._context.database.read(probes.next_due)
+        if self._due is None or self._due > now:
             return []
-        claimed = await self._context.database.write(lambda connection: claim(connection, self._context, now, most))
+        claimed, self._due = await self._context.database.write(
+            lambda connection: claim(connection, self._context, now, most)
+        )
         return [self._run(name, revision, terms, now) for name, terms in claimed if name in revision.config.probes]
 
     async def next_due(self) -> datetime | None:
-        """None where nothing is to be run."""
-        revision = await self._in_force()
-        return await self._context.database.read(probes.next_due) if revision.config.probes else None
+        """As the last look has seen it; None where nothing is to be run."""
+        if not (await self._in_force()).config.probes:
+            return None
+        if self._due is None:
+            self._due = await self._context.database.read(probes.next_due)
+        return self._due
 
     async def make(self, run: Run) -> Finding:
         """Ends when the time of the run is over, whatever is looked at does; never raises for what it finds."""
@@ -151,7 +158,7 @@ class Probes:
         if revision.id != self._adapted:
             now = self._context.clock.now()
             self._told(await self._context.database.write(lambda connection: adapt(connection, self._context, now)))
-            self._adapted = revision.id
+            self._adapted, self._due = revision.id, None
         return revision
 
     def _run(self, name: str, revision: Revision, terms: str, now: datetime) -> Run:
@@ -206,13 +213,16 @@ class Probes:
             self._context.signals.ring()
 
 
-def claim(connection: Connection, context: Context, now: datetime, most: int) -> list[tuple[str, str]]:
-    """The transaction: name and terms of each. One of another configuration than the one in force waits for its row to
-    be adapted."""
+Claimed = tuple[list[tuple[str, str]], datetime | None]
+"""Name and terms of each run, and when the next one is due."""
+
+
+def claim(connection: Connection, context: Context, now: datetime, most: int) -> Claimed:
+    """The transaction. One of another configuration than the one in force waits for its row to be adapted."""
     config = context.revisions.current(connection).config
     found = [one for one in probes.due(connection, now, most) if one.name in config.probes]
     probes.claim(connection, [(one, core.next_run(one.name, config.probes[one.name].every, now)) for one in found])
-    return [(one.name, one.terms) for one in found]
+    return [(one.name, one.terms) for one in found], probes.next_due(connection)
 
 
 def adapt(connection: Connection, context: Context, now: datetime) -> list[Outcome]:

@@ -17,6 +17,7 @@ import structlog
 from tests.benchmarks.acceptance import on_postgresql, on_sqlite
 from tests.benchmarks.claims import of_claims
 from tests.benchmarks.clicks import of_clicks
+from tests.benchmarks.detection import of_detection
 from tests.benchmarks.figures import Row, machine, show
 from tests.benchmarks.history import of_history
 from tests.benchmarks.lateness import of_timers
@@ -30,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[int, float], list[Row]]] = {
     "postgresql": on_postgresql,
     "paging": to_slack,
     "clicks": of_clicks,
+    "detection": of_detection,
     "storm": of_storm,
     "timers": of_timers,
     "claims": of_claims,

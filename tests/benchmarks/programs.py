@@ -51,10 +51,10 @@ class Engine:
 
 
 @contextmanager
-def engine(folder: Path, settings: Mapping[str, str]) -> Iterator[Engine]:
+def engine(folder: Path, settings: Mapping[str, str], *arguments: str) -> Iterator[Engine]:
     """`tocsin serve` with the default configuration, until the end of the block."""
     given = {"TOCSIN_DATA_DIR": str(folder), "TOCSIN_LOG_FORMAT": "json", **settings}
-    with _served([TOCSIN, "serve", "--port", "0"], folder, given) as served:
+    with _served([TOCSIN, "serve", "--port", "0", *arguments], folder, given) as served:
         yield served
 
 
