@@ -40,7 +40,11 @@ def test_the_example_of_every_source_can_be_piped_into_the_trial(
 ) -> None:
     printed = cli.done("source", "example", kind, *option).out.encode()
     ran = tried(cli, kind, printed, "--json")
-    assert (ran.code, ran.json["kind"], ran.json["faults"], ran.json["note"]) == (0, kind, [], "")
+    assert (ran.code, ran.json["kind"], ran.json["faults"]) == (0, kind, [])
+    if (kind, status) == ("cloudwatch", "resolved"):
+        assert ran.json["note"].startswith("sent more than an hour ago, so it ends nothing")
+        return
+    assert ran.json["note"] == ""
     [alert] = ran.json["alerts"]
     assert alert["status"] == status
 

@@ -49,7 +49,7 @@ BAD = {
     "oversized": Bad(content=b" " * (16 * MEBIBYTE + 1), status=413, helps="larger than"),
     "wrong key": Bad(content=GOOD, status=401, helps="key", address=f"/webhooks/alertmanager/{WRONG_KEY}"),
     "another source's key": Bad(content=GOOD, status=401, helps="key", address=f"/webhooks/generic/{KEY}"),
-    "no such source": Bad(content=GOOD, status=404, helps="alertmanager", address=f"/webhooks/nagios/{KEY}"),
+    "no such source": Bad(content=GOOD, status=404, helps="alertmanager", address=f"/webhooks/carrier-pigeon/{KEY}"),
 }
 
 
