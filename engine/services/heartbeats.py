@@ -34,7 +34,9 @@ HEARD_UNTIL = "heartbeats_heard_until"
 NOTE_EVERY = timedelta(seconds=5)
 """How often it is written down that somebody could be heard."""
 RESTART = 2 * NOTE_EVERY
-"""At a start more than this since the last note is an outage."""
+"""At a start more than this since the last note is an outage: no other engine has heard anybody meanwhile."""
+ALONE = timedelta(seconds=1)
+"""The same where there is no other engine."""
 OUTAGE = timedelta(seconds=30)
 """Within a run, where a slow tick is none."""
 ASIDE = timedelta(minutes=1)
@@ -100,7 +102,8 @@ class Heartbeats:
         )
         if not outcomes:
             raise NotFound("heartbeat_unknown", f"There is no heartbeat {name!r} in the configuration.")
-        log.info("pulse.heard", heartbeat=name, sign=signal.sign.value, exit_code=signal.exit_code)
+        if signal.sign is Sign.FAIL:
+            log.info("pulse.failed", heartbeat=name, exit_code=signal.exit_code)
         self._told([outcome for _, outcome in outcomes])
 
     async def beaten(
@@ -171,7 +174,9 @@ class Heartbeats:
 
     def _was_out(self, gap: timedelta, *, first: bool) -> bool:
         """Within a run the machine's time counts, for a drill's clock leaps between any two looks."""
-        return gap > RESTART if first else timedelta(seconds=self._context.clock.wait_for(gap)) > OUTAGE
+        if first:
+            return gap > (ALONE if self._context.database.dialect == "sqlite" else RESTART)
+        return timedelta(seconds=self._context.clock.wait_for(gap)) > OUTAGE
 
     async def _miss(self, name: str, now: datetime) -> None:
         try:

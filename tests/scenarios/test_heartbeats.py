@@ -246,6 +246,18 @@ async def test_a_beat_that_could_not_arrive_has_a_full_grace_after_the_start(dat
         assert await run.opened() == []
 
 
+async def test_a_short_restart_of_the_only_engine_is_an_outage_too(sqlite_url: str, tmp_path: Path) -> None:
+    async with run_of(sqlite_url, tmp_path) as run:
+        await run.say()
+        await run.wait(minutes=64)
+    async with run_of(sqlite_url, tmp_path, at=after(64.05)) as run:
+        await run.wait(minutes=4.9)
+        assert await run.opened() == []
+        await run.wait(minutes=0.2)
+        [told] = await run.opened()
+        assert "The engine could hear nobody from 2026-11-21 04:14:00 UTC to 2026-11-21 04:14:03 UTC" in told
+
+
 async def test_without_one_in_that_grace_it_is_missed_and_the_outage_is_on_record(
     database_url: str, tmp_path: Path
 ) -> None:
