@@ -284,7 +284,7 @@ async def _wire(
     sender = Sender(context, report.messages_set_aside)
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     heartbeats = Heartbeats(context, report, metrics.pulse_taken)
-    probes = Probes(context, PROBES, _reveal, metrics.probe_told)
+    probes = Probes(context, PROBES, _reveal, metrics)
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=[heartbeats])
     switch = _switch(settings, context, ticker, metrics)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)

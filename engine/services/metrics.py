@@ -22,6 +22,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._of_intake()
+        self._of_probes()
         self._of_timers()
         self._of_sending()
         self._of_the_pager_itself()
@@ -45,6 +46,12 @@ class Metrics:
             "Webhooks of which nothing was taken, by why.",
             ["source", "code"],
             registry=self.registry,
+        )
+
+    def _of_probes(self) -> None:
+        """What the engine looks at itself."""
+        self.probe_runs = Counter(
+            "tocsin_probe_runs", "Runs of probes, by what they found.", ["result"], registry=self.registry
         )
 
     def _of_timers(self) -> None:
@@ -121,6 +128,9 @@ class Metrics:
     def pulse_taken(self, action: AlertAction) -> None:
         """An alert that one of our own heartbeats came to."""
         self.alerts.labels(heartbeats.SOURCE, action.value).inc()
+
+    def probe_ran(self, *, ok: bool) -> None:
+        self.probe_runs.labels("well" if ok else "failed").inc()
 
     def probe_told(self, action: AlertAction) -> None:
         """An alert that one of our own probes came to."""

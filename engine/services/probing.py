@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -35,12 +36,14 @@ log = structlog.get_logger()
 
 Reveal = Callable[[BaseModel], BaseModel]
 """The settings with every reference to a secret replaced by it. Raises SettingsError where one can't be read."""
-Count = Callable[[AlertAction], None]
-"""Told of each alert that probes came to."""
 
 
-def _uncounted(_: AlertAction) -> None:
-    """Nobody counts."""
+class Count(Protocol):
+    """Who keeps count: of the runs, and of the alerts that they came to."""
+
+    def probe_ran(self, *, ok: bool) -> None: ...
+
+    def probe_told(self, action: AlertAction) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +75,7 @@ class Standing:
 
 
 class Probes:
-    def __init__(self, context: Context, kinds: Mapping[str, Kind], reveal: Reveal, count: Count = _uncounted) -> None:
+    def __init__(self, context: Context, kinds: Mapping[str, Kind], reveal: Reveal, count: Count) -> None:
         self._context = context
         self._kinds = kinds
         self._reveal = reveal
@@ -93,10 +96,9 @@ class Probes:
             self._due = await self._context.database.read(probes.next_due)
         if self._due is None or self._due > now:
             return []
-        claimed, self._due = await self._context.database.write(
-            lambda connection: claim(connection, self._context, now, most)
-        )
-        return [self._run(name, revision, terms, now) for name, terms in claimed if name in revision.config.probes]
+        claimed = await self._context.database.write(lambda connection: claim(connection, self._context, now, most))
+        self._due = claimed.due
+        return [self._run(name, claimed.revision, now) for name in claimed.names]
 
     async def next_due(self) -> datetime | None:
         """As the last look has seen it; None where nothing is to be run."""
@@ -139,7 +141,9 @@ class Probes:
         return len(runs)
 
     async def work(self, run: Run) -> None:
-        await self.end(run, await self.make(run))
+        finding = await self.make(run)
+        await self.end(run, finding)
+        self._count.probe_ran(ok=finding.ok)
 
     async def try_now(self, name: str) -> Reading:
         """One run beside the schedule, of which nothing is kept. Raises NotFound."""
@@ -147,7 +151,7 @@ class Probes:
         probe = revision.config.probes.get(name)
         if probe is None:
             raise NotFound("probe_unknown", f"There is no probe {name!r} in the configuration.")
-        run = self._run(name, revision, core.terms(probe), self._context.clock.now())
+        run = self._run(name, revision, self._context.clock.now())
         return core.judged(await self.make(run), probe, revision.config.classification, run.at)
 
     async def _in_force(self) -> Revision:
@@ -161,14 +165,15 @@ class Probes:
             self._adapted, self._due = revision.id, None
         return revision
 
-    def _run(self, name: str, revision: Revision, terms: str, now: datetime) -> Run:
+    def _run(self, name: str, revision: Revision, now: datetime) -> Run:
         probe = revision.config.probes[name]
         if self._settings[0] != revision.id:
             self._settings = (revision.id, {})
         known = self._settings[1]
         if name not in known or isinstance(known[name], str):
             known[name] = self._read(probe)
-        return Run(name=name, probe=probe, terms=terms, at=now, kind=self._kinds.get(probe.kind), settings=known[name])
+        kind, terms = self._kinds.get(probe.kind), core.terms(probe)
+        return Run(name=name, probe=probe, terms=terms, at=now, kind=kind, settings=known[name])
 
     def _read(self, probe: Probe) -> BaseModel | str:
         """`tocsin check` finds what is wrong with them; a configuration that another release has checked may still
@@ -207,22 +212,29 @@ class Probes:
     def _told(self, outcomes: Sequence[Outcome]) -> None:
         """After the commit."""
         for outcome in outcomes:
-            self._count(outcome.action)
+            self._count.probe_told(outcome.action)
         if outcomes:
             self._context.signals.work += len(outcomes)
             self._context.signals.ring()
 
 
-Claimed = tuple[list[tuple[str, str]], datetime | None]
-"""Name and terms of each run, and when the next one is due."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimed:
+    """What is to be run now by this revision, and when the next run is due."""
+
+    names: tuple[str, ...]
+    revision: Revision
+    due: datetime | None
 
 
 def claim(connection: Connection, context: Context, now: datetime, most: int) -> Claimed:
-    """The transaction. One of another configuration than the one in force waits for its row to be adapted."""
-    config = context.revisions.current(connection).config
+    """The transaction. One whose row is not of the configuration in force, yet or any more, is not run."""
+    revision = context.revisions.current(connection)
+    config = revision.config
     found = [one for one in probes.due(connection, now, most) if one.name in config.probes]
     probes.claim(connection, [(one, core.next_run(one.name, config.probes[one.name].every, now)) for one in found])
-    return [(one.name, one.terms) for one in found], probes.next_due(connection)
+    names = tuple(one.name for one in found if one.terms == core.terms(config.probes[one.name]))
+    return Claimed(names=names, revision=revision, due=probes.next_due(connection))
 
 
 def adapt(connection: Connection, context: Context, now: datetime) -> list[Outcome]:

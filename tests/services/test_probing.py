@@ -70,6 +70,7 @@ class House:
     kinds: dict[str, Scripted] = field(default_factory=dict)
     applied: int = 0
     told: Counter[AlertAction] = field(default_factory=Counter)
+    ran: Counter[bool] = field(default_factory=Counter)
     configs: dict[str, Config] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -80,10 +81,16 @@ class House:
         if not self.applied:
             await self.apply(engine.context, self.config)
         await database.read(engine.context.revisions.current)
-        probes = Probes(engine.context, self.kinds, _revealed, lambda action: self.told.update([action]))
+        probes = Probes(engine.context, self.kinds, _revealed, self)
         await probes.next_due()  # by which each has its row
         yield engine.context, probes
         await engine.stop()
+
+    def probe_ran(self, *, ok: bool) -> None:
+        self.ran[ok] += 1
+
+    def probe_told(self, action: AlertAction) -> None:
+        self.told[action] += 1
 
     async def apply(self, context: Context, config: Config) -> None:
         self.applied += 1
@@ -141,6 +148,7 @@ async def test_a_failure_that_is_believed_is_an_incident_and_its_end_ends_it(hou
         [incident] = await all_incidents(context.database)
         assert incident.state.value == "review"
         assert house.told == {AlertAction.OPENED: 1, AlertAction.RESOLVED: 1}
+        assert house.ran == {True: 6, False: 2}
 
 
 async def test_a_restart_loses_nothing_of_what_was_seen(house: House, clock: VirtualClock) -> None:
@@ -303,6 +311,17 @@ async def test_a_run_of_a_probe_that_has_changed_meanwhile_comes_to_nothing(hous
         await probes.end(run, GONE)
         assert await all_incidents(context.database) == []
         assert await state(context) == [ProbeState.NEW]
+
+
+async def test_an_engine_that_has_not_heard_of_another_configuration_yet_runs_by_it_all_the_same(
+    house: House, clock: VirtualClock
+) -> None:
+    async with house.engine() as (context, one), house.engine() as (_, other):
+        await house.apply(context, config(shop={"timeout": "1s"}))
+        await one.next_due()
+        clock.advance(EVERY)
+        [run] = await other.claim(1)
+        assert run.probe.timeout == timedelta(seconds=1)
 
 
 async def test_one_that_is_tried_by_hand_leaves_no_trace(house: House) -> None:
