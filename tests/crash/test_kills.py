@@ -65,13 +65,13 @@ def sqlite_place(fresh_sqlite: Fresh, tmp_path: Path) -> Ground:
 
 
 async def test_wherever_it_is_killed_no_page_is_missed_and_every_repeat_is_marked(place: Ground) -> None:
-    end = unix_time() + BUDGET
     points, undisturbed = await enumerate_points(place)
+    end = unix_time() + BUDGET
     assert undisturbed.verdict.faults == ()
     assert not undisturbed.verdict.doubled
     killed = 0
     for point in important_first(points):
-        if unix_time() > end:
+        if killed and unix_time() > end:
             break
         outcome = await run(place, point)
         assert outcome.verdict.faults == (), outcome.point
