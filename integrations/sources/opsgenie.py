@@ -15,13 +15,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.core.classify import read_values
 from engine.core.commands import Acknowledge, Note
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus
-from engine.core.policy import Model
 from engine.ports import Parsed, Request, Wish
 from integrations.sources.reading import (
     ANNOTATION,
@@ -40,7 +39,7 @@ from integrations.sources.reading import (
     tidy,
 )
 from integrations.sources.reading import details as read_details
-from integrations.sources.signatures import Secret, check_bearer
+from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.times import read_time
 
 ALIAS = 512
@@ -59,12 +58,8 @@ PRIORITIES: Mapping[str, Mapping[str, str]] = {
 in business hours, P5 is information and pages nobody: support.atlassian.com/opsgenie/docs/what-are-alert-priorities"""
 
 
-class Settings(Model):
+class Settings(TokenSettings):
     """`token`: what Opsgenie's webhook sends as `Authorization: Bearer`. Without, the address is the secret."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    token: Secret | None = None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -81,7 +76,7 @@ SENT = msgspec.json.Decoder(Sent)
 JSON = msgspec.json.Decoder()
 
 
-class Opsgenie:
+class Opsgenie(ByToken):
     name = "opsgenie"
     title = "Opsgenie"
     settings: type[BaseModel] = Settings
@@ -105,11 +100,6 @@ class Opsgenie:
 }"""
     example_resolved = example.replace(b'"Create"', b'"Close"')
     example_headers: Mapping[str, str] = {}
-
-    def verify(self, settings: Settings, request: Request, now: datetime) -> None:
-        del now
-        if settings.token is not None:
-            check_bearer(settings.token, request)
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now

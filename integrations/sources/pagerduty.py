@@ -15,13 +15,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from engine.core.classify import read_values
 from engine.core.commands import Acknowledge
 from engine.core.errors import Unreadable
 from engine.core.model import Alert, AlertStatus, Link
-from engine.core.policy import Model
 from engine.ports import Change, Parsed, Request, Wish
 from integrations.sources.reading import (
     KNOWN_LINKS,
@@ -38,7 +37,7 @@ from integrations.sources.reading import (
     tidy,
 )
 from integrations.sources.reading import details as read_details
-from integrations.sources.signatures import Secret, check_bearer
+from integrations.sources.signatures import ByToken, TokenSettings
 from integrations.sources.times import read_time
 
 DEDUP_KEY = 255
@@ -49,12 +48,8 @@ URGENCY = {"critical": "critical", "error": "critical", "warning": "warning", "i
 support.pagerduty.com/main/docs/dynamic-notifications"""
 
 
-class Settings(Model):
+class Settings(TokenSettings):
     """`token`: what has to come as `Authorization: Bearer` besides the key. Without, the key is the secret."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    token: Secret | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -73,7 +68,7 @@ EVENT = msgspec.json.Decoder(Event)
 JSON = msgspec.json.Decoder()
 
 
-class PagerDuty:
+class PagerDuty(ByToken):
     name = "pagerduty"
     title = "PagerDuty Events API v2"
     settings: type[BaseModel] = Settings
@@ -97,11 +92,6 @@ class PagerDuty:
 }"""
     example_resolved = example.replace(b'"trigger"', b'"resolve"')
     example_headers: Mapping[str, str] = {}
-
-    def verify(self, settings: Settings, request: Request, now: datetime) -> None:
-        del now
-        if settings.token is not None:
-            check_bearer(settings.token, request)
 
     def parse(self, settings: Settings, request: Request, now: datetime) -> Parsed:
         del settings, now
