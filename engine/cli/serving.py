@@ -82,7 +82,8 @@ async def _hide_secrets(app: Application, redactor: Redactor) -> None:
     """Those that are known only now: the new token, the keys of addresses, what stands in the configuration."""
     keys = await app.keys.url_keys()
     beats = await app.keys.heartbeat_keys()
-    redactor.hide([app.made_token, *(key for _, key in keys.values()), *beats.values()])
+    page = await app.keys.report_page_key()
+    redactor.hide([app.made_token, *(key for _, key in keys.values()), *beats.values(), page])
     config = await configs.in_force(app.context)
     redactor.hide([*literal_secrets(config), *referred(config)])
 

@@ -44,19 +44,24 @@ def _check_entry(at: Steps, entry: Extensible, settings: type[BaseModel] | None)
 def check_keys(config: Config) -> Iterator[Flaw]:
     """Keys are fit for an address, hard to guess, and each opens one thing only. None is ever shown."""
     owners: dict[SecretStr | SecretRef, str] = {}
-    sections = (("integrations", config.integrations), ("heartbeats", config.heartbeats))
-    for section, name, key in (
-        (section, name, own.key) for section, all_of in sections for name, own in all_of.items()
-    ):
+    for at, name, key in _keys(config):
         if key is None:
             continue
-        at = (section, name, "key")
         if isinstance(key, SecretStr):
             yield from _check_key(at, key.get_secret_value())
         if key in owners:
             remedy = "give each integration its own, or none to have one derived"
             yield Flaw(at=at, wrong=f"it is the same as that of {owners[key]!r}", remedy=remedy)
         owners.setdefault(key, name)
+
+
+def _keys(config: Config) -> Iterator[tuple[Steps, str, SecretStr | SecretRef | None]]:
+    """Where each stands, and what it opens."""
+    for section, entries in (("integrations", config.integrations), ("heartbeats", config.heartbeats)):
+        for name, own in entries.items():
+            yield (section, name, "key"), name, own.key
+    if config.report_page is not None:
+        yield ("report_page", "key"), "report_page", config.report_page.key
 
 
 def _check_key(at: Steps, key: str) -> Iterator[Flaw]:

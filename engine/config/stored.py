@@ -16,7 +16,7 @@ from engine.core.policy import Config
 from engine.core.secrecy import mask
 
 STORED = "the stored configuration"
-PRIVATE = ("integrations", "channels", "heartbeats", "probes")
+PRIVATE = ("integrations", "channels", "heartbeats", "probes", "report_page")
 SIMPLE = re.compile(r"[A-Za-z0-9_-]+")
 ORDER = " (order)"
 
@@ -44,6 +44,8 @@ def revealed(config: Config) -> dict[str, Any]:
         for name, entry in entries.items():
             if isinstance(entry.key, SecretStr):
                 values[section][name]["key"] = entry.key.get_secret_value()
+    if config.report_page is not None and isinstance(config.report_page.key, SecretStr):
+        values["report_page"]["key"] = config.report_page.key.get_secret_value()
     return values
 
 

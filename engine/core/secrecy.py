@@ -45,6 +45,8 @@ PATTERNS = (
     # our own webhook addresses: the last part is the sender's key
     (re.compile(r"(/webhooks/[^\s/?#'\"]+/)[^\s/?#'\"]+"), rf"\1{MASK}"),
     (re.compile(r"(/heartbeats/)[^\s/?#'\"]+"), rf"\1{MASK}"),
+    # and that of the report page, which is no short word, as a file's or a folder's name is
+    (re.compile(r"(/report/)[A-Za-z0-9._~-]{16,}"), rf"\1{MASK}"),
 )
 # name=value, as in queries and printed objects; "name": "value", as in JSON and printed mappings
 ASSIGNMENTS = (

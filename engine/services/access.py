@@ -18,6 +18,7 @@ from engine.core.errors import NotFound, Refusal, SettingsError, Unauthorized
 from engine.core.heartbeats import Heartbeat
 from engine.core.model import Actor, ActorKind, Role
 from engine.core.policy import Config, Integration, Revision, SecretRef
+from engine.core.reportpage import ReportPage
 from engine.db import records
 from engine.services.context import Context
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 SECRET = "installation_secret"  # noqa: S105 - the name of a setting
 ADMIN = "admin"
+REPORT_PAGE = "report_page"
 ResolveSecret = Callable[[SecretStr | SecretRef], SecretStr]
 
 
@@ -150,15 +152,18 @@ def derived_key(secret: str, owner: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digests:
-    """Names by the digests of their keys, as one revision has them; 0: none has been read yet."""
+    """Names by the digests of their keys, as one revision has them; 0: none has been read yet. Of the report page's key
+    the digest alone."""
 
     revision: int = 0
     integrations: Mapping[str, str] = field(default_factory=dict)
     heartbeats: Mapping[str, str] = field(default_factory=dict)
+    report_page: str | None = None
 
 
 class Keys:
-    """Which integration or heartbeat the key in an address belongs to. Compared by digest, in constant time."""
+    """Which integration or heartbeat the key in an address belongs to, and whether it is the report page's. Compared
+    by digest, in constant time."""
 
     def __init__(self, context: Context, resolve: ResolveSecret) -> None:
         self._context = context
@@ -172,6 +177,14 @@ class Keys:
     async def heartbeat_keys(self) -> dict[str, str]:
         """By heartbeat: the key. For showing addresses to an administrator."""
         return await self._context.database.write(self._of_heartbeats)
+
+    async def report_page_key(self) -> str | None:
+        """For showing the address to an administrator; None where the page is off."""
+        return await self._context.database.write(self._of_report_page)
+
+    def _of_report_page(self, connection: Connection) -> str | None:
+        page, secret = self._context.revisions.current(connection).config.report_page, ensure_secret(connection)
+        return None if page is None else self._key(page.key, secret, REPORT_PAGE)
 
     def _of_integrations(self, connection: Connection) -> dict[str, tuple[str, str]]:
         config, secret = self._context.revisions.current(connection).config, ensure_secret(connection)
@@ -209,6 +222,18 @@ class Keys:
             raise Unauthorized("no heartbeat has this key")
         return name
 
+    async def find_report_page(self, key: str) -> Config:
+        """The configuration in force, which has a page. Raises NotFound where the page is off, Unauthorized."""
+        config = (await self._in_force()).config
+        if config.report_page is None:
+            raise NotFound(
+                "report_page_off", "There is no report page here; `report_page` in tocsin.yaml switches it on."
+            )
+        known = self._known.report_page
+        if known is None or not hmac.compare_digest(known, digest(key)):
+            raise Unauthorized("this is not the address of the report page")
+        return config
+
     async def _in_force(self) -> Revision:
         """The keys are read once for each revision, and again while one of them can't be read."""
         revisions = self._context.revisions
@@ -222,17 +247,27 @@ class Keys:
     def _digests(self, connection: Connection) -> Digests:
         revision, secret = self._context.revisions.current(connection), ensure_secret(connection)
         config = revision.config
-        integrations = self._readable("webhook", config.integrations, secret)
-        heartbeats = self._readable("heartbeat", config.heartbeats, secret)
-        whole = len(integrations) == len(config.integrations) and len(heartbeats) == len(config.heartbeats)
-        return Digests(revision=revision.id if whole else 0, integrations=integrations, heartbeats=heartbeats)
+        integrations = self._readable("webhook:", config.integrations, secret)
+        heartbeats = self._readable("heartbeat:", config.heartbeats, secret)
+        pages = {REPORT_PAGE: config.report_page} if config.report_page else {}
+        page = self._readable("", pages, secret)
+        wanted = len(config.integrations) + len(config.heartbeats) + len(pages)
+        whole = len(integrations) + len(heartbeats) + len(page) == wanted
+        return Digests(
+            revision=revision.id if whole else 0,
+            integrations=integrations,
+            heartbeats=heartbeats,
+            report_page=next(iter(page), None),
+        )
 
-    def _readable(self, what: str, entries: Mapping[str, Integration | Heartbeat], secret: str) -> dict[str, str]:
+    def _readable(
+        self, what: str, entries: Mapping[str, Integration | Heartbeat | ReportPage], secret: str
+    ) -> dict[str, str]:
         """One whose key can't be read lets nobody in, and keeps nobody else out."""
         found = {}
         for name, entry in entries.items():
             try:
-                found[digest(self._key(entry.key, secret, f"{what}:{name}"))] = name
+                found[digest(self._key(entry.key, secret, f"{what}{name}"))] = name
             except SettingsError as error:
-                log.warning("key.unreadable", owner=f"{what}:{name}", error=str(error))
+                log.warning("key.unreadable", owner=f"{what}{name}", error=str(error))
         return found

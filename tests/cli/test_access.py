@@ -173,3 +173,12 @@ def test_a_database_that_cannot_be_used_is_one_line_without_its_password(
 def test_the_data_folder_is_for_its_owner_alone(cli: Cli, tmp_path: Path) -> None:
     cli.done("incident", "list")
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+
+
+def test_the_address_of_the_report_page_is_printed_once_it_is_on(cli: Cli, tmp_path: Path) -> None:
+    assert cli.done("webhooks", "--json").json["report_page"] is None
+    (tmp_path / "tocsin.yaml").write_text(f"{DEFAULT.read_text()}\nreport_page: {{}}\n")
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+    url = cli.done("webhooks", "--json").json["report_page"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:8080/report/[0-9a-f]{32}", url)
+    assert url in cli.done("webhooks").out
