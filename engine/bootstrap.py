@@ -55,8 +55,9 @@ from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.probing import Probes
+from engine.services.rehearing import Rehearing
 from engine.services.selfreport import SelfReport
-from engine.services.ticking import Ticker
+from engine.services.ticking import Ticker, Watch
 from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
 from integrations.fetching import Fetcher
@@ -285,7 +286,8 @@ async def _wire(
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     heartbeats = Heartbeats(context, report, metrics.pulse_taken)
     probes = Probes(context, PROBES, _reveal, metrics)
-    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=[heartbeats])
+    watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_heard_again)]
+    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=watches)
     switch = _switch(settings, context, ticker, metrics)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)

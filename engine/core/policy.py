@@ -202,6 +202,9 @@ class Route(Model):
     """Comes before the rules under `playbooks` and before the service's own."""
     group_by: tuple[str, ...] = ()
     """Labels whose values make one problem; without it the sender's own grouping is used."""
+    delay: SpanAhead | None = None
+    """An alert opens an incident only once it has fired for so long. One that clears before pages nobody; one that
+    belongs to an incident that is open joins it at once."""
     goes_on: Annotated[bool, Field(alias="continue")] = False
     """The routes below are tried as well, for what this one leaves open."""
 

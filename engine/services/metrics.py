@@ -129,6 +129,9 @@ class Metrics:
         """An alert that one of our own heartbeats came to."""
         self.alerts.labels(heartbeats.SOURCE, action.value).inc()
 
+    def alert_heard_again(self, integration: str, action: AlertAction) -> None:
+        self.alerts.labels(integration, action.value).inc()
+
     def probe_ran(self, *, ok: bool) -> None:
         self.probe_runs.labels("well" if ok else "failed").inc()
 

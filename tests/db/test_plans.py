@@ -17,6 +17,7 @@ from engine.core.inhibiting import Claim
 from engine.core.model import State, Until
 from engine.db import (
     alerts,
+    holding,
     incidents,
     inhibitors,
     mute_tables,
@@ -41,7 +42,18 @@ ENDED = 20_000
 SILENCES = 1_000
 FIRST = 100
 OPEN = list(range(1, 9))
-GROWING = ("incident", "alert", "timeline_event", "timer", "outbox", "silence", "muting", "muted_alert", "inhibitor")
+GROWING = (
+    "incident",
+    "alert",
+    "timeline_event",
+    "timer",
+    "outbox",
+    "silence",
+    "muting",
+    "muted_alert",
+    "inhibitor",
+    "held_alert",
+)
 PAST = {
     "incident": {"state": "'closed'"},
     "alert": {"status": "'resolved'"},
@@ -64,6 +76,12 @@ CALLS: dict[str, Call] = {
     "an alert that mutes others": lambda c: inhibitors.put(
         c, [Inhibitor(incident=1, fingerprint="Down1/web-1", claims=(CLAIM,))]
     ),
+    "alerts that wait": lambda c: holding.find(c, [("alertmanager", "Down1"), ("alertmanager", "Down2")]),
+    "an alert waits no more": lambda c: holding.put(c, [], [("alertmanager", "Down1"), ("alertmanager", "Down2")]),
+    "claim alerts that wait": lambda c: holding.due(c, NIGHT, 64),
+    "the next alert that waits": holding.next_due,
+    "alerts that an incident keeps waiting": lambda c: holding.wake_caused_by(c, {1}, NIGHT),
+    "alerts that a silence keeps waiting": lambda c: holding.wake_held_by(c, "silence/SIL-3", NIGHT),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,
     "claim messages": lambda c: picking.pick(c, NIGHT, 16),
@@ -114,6 +132,11 @@ def silence_much(connection: Connection) -> None:
         {**vars_of(muted(rule, number)), "first_at": past, "last_at": past} for rule in rules for number in range(20)
     ]
     connection.execute(insert(mute_tables.muted_alerts), rows)
+    connection.exec_driver_sql(
+        "INSERT INTO held_alert (source, fingerprint, via, sender, alert, rule, incident_id, first_at, due_at) "
+        """SELECT 'datadog', 'Down' || id, '', '', '{"fingerprint":"Down1","status":"firing","title":"Down"}', """
+        "'silence/SIL-' || id % 1000, incident_id, first_seen_at, first_seen_at FROM alert"
+    )
     connection.exec_driver_sql(
         "INSERT INTO inhibitor (key, alert_id, both_sides) SELECT 'cluster/' || id % 1000, id, 1 = 1 FROM alert"
     )
