@@ -21,6 +21,7 @@ from engine.core.heartbeats import Heartbeat
 from engine.core.matchers import MOST_MATCHERS, SHAPE_OF_NAME, InRoute, Matcher, Telling
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.probes import Probe
+from engine.core.requests import Requests
 from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Threshold, Title
 from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
 from engine.core.weekly import Weekly
@@ -417,6 +418,8 @@ class Config(Model):
     """Who has to be heard from, and how often."""
     probes: dict[Name, Probe] = Field(default={})
     """What the engine itself looks at, and how often."""
+    requests: Requests = Requests()
+    """How much is kept of what senders have sent."""
     default_policy: Name = "standard"
     """The policy of services that are not listed."""
     default_service: Name = "default"

@@ -48,6 +48,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.requests_lost = Counter(
+            "tocsin_raw_requests_lost",
+            "Requests that were answered as always and of which no raw copy could be kept.",
+            registry=self.registry,
+        )
+
     def _of_probes(self) -> None:
         """What the engine looks at itself."""
         self.probe_runs = Counter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -26,6 +27,8 @@ from engine.db import (
     picking,
     placing,
     records,
+    request_tables,
+    requests,
     silences,
     timers,
 )
@@ -53,6 +56,7 @@ GROWING = (
     "muted_alert",
     "inhibitor",
     "held_alert",
+    "raw_request",
 )
 PAST = {
     "incident": {"state": "'closed'"},
@@ -82,6 +86,12 @@ CALLS: dict[str, Call] = {
     "the next alert that waits": holding.next_due,
     "alerts that an incident keeps waiting": lambda c: holding.wake_caused_by(c, {1}, NIGHT),
     "alerts that a silence keeps waiting": lambda c: holding.wake_held_by(c, "silence/SIL-3", NIGHT),
+    "the newest requests": requests.listing,
+    "the newest requests of an integration": lambda c: requests.listing(c, integration="quiet", before=9_000),
+    "the newest requests with a problem": lambda c: requests.listing(c, problems=True),
+    "a request": lambda c: requests.load(c, 7),
+    "drop requests that are too old": lambda c: requests.drop_older(c, NIGHT - timedelta(days=500)),
+    "drop requests that are too much": lambda c: requests.drop_weight(c, 1),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,
     "claim messages": lambda c: picking.pick(c, NIGHT, 16),
@@ -132,6 +142,10 @@ def silence_much(connection: Connection) -> None:
         {**vars_of(muted(rule, number)), "first_at": past, "last_at": past} for rule in rules for number in range(20)
     ]
     connection.execute(insert(mute_tables.muted_alerts), rows)
+    request = {"source": "s", "received_at": past, "status": 202, "size": 1, "weight": 1, "cut": False}
+    request |= {"headers": {}, "outcomes": [], "body": zlib.compress(b"{}")}
+    names = [{"integration": f"sender-{number % 9}", "problem": None, **request} for number in range(10_000)]
+    connection.execute(insert(request_tables.raw_requests), names)
     connection.exec_driver_sql(
         "INSERT INTO held_alert (source, fingerprint, via, sender, alert, rule, incident_id, first_at, due_at) "
         """SELECT 'datadog', 'Down' || id, '', '', '{"fingerprint":"Down1","status":"firing","title":"Down"}', """
