@@ -55,8 +55,10 @@ from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.probing import Probes
+from engine.services.rehearing import Rehearing
+from engine.services.requests import RawRequests
 from engine.services.selfreport import SelfReport
-from engine.services.ticking import Ticker
+from engine.services.ticking import Ticker, Watch
 from engine.services.timekeeping import Timekeeper
 from integrations.channels import Resources
 from integrations.fetching import Fetcher
@@ -103,6 +105,7 @@ class Application:
     ticker: Ticker
     sender: Sender
     keys: access.Keys
+    requests: RawRequests
     alarm: Alarm
     canaries: Canaries
     probes: Probes
@@ -136,6 +139,7 @@ class Application:
         await self.prober.stop()
         await self.alarm.stop()
         await self.intake.drained()
+        await self.requests.drained()
         await self.dispatcher.stop()
         if self.herald is not None:
             await self.herald.stop()
@@ -267,6 +271,7 @@ async def application(
             clock = steady if speed == 1 else SpeedClock(speed, real_now=steady.now)
         app = await _wire(settings, database, clock, keeper, sessions, speed)
         yield app
+        await app.requests.drained()
         await app.context.revisions.close()
     finally:
         await sessions.close()
@@ -285,8 +290,10 @@ async def _wire(
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     heartbeats = Heartbeats(context, report, metrics.pulse_taken)
     probes = Probes(context, PROBES, _reveal, metrics)
-    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=[heartbeats])
+    watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_heard_again)]
+    ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=watches)
     switch = _switch(settings, context, ticker, metrics)
+    requests = RawRequests(context, metrics.requests_lost.inc)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)
     socket = _socket(settings, slack, web)
@@ -296,6 +303,7 @@ async def _wire(
         desk=desk,
         heartbeats=heartbeats,
         keys=keys,
+        requests=requests,
         sources=SOURCES,
         documents=Documents(Fetcher()),
         ticker=ticker,
@@ -313,7 +321,8 @@ async def _wire(
         ticker=ticker,
         sender=sender,
         keys=keys,
-        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries), *_heartbeat(switch)]),
+        requests=requests,
+        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests), *_heartbeat(switch)]),
         switch=switch,
         canaries=canaries,
         probes=probes,
@@ -338,10 +347,11 @@ def _heartbeat(switch: DeadMansSwitch | None) -> list[Errand]:
     return [Errand(name="heartbeat", every=EVERY, run=switch.look)] if switch is not None else []
 
 
-def _errands(context: Context, canaries: Canaries) -> list[Errand]:
+def _errands(context: Context, canaries: Canaries, requests: RawRequests) -> list[Errand]:
     return [
         Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context)),
         Errand(name="look after canaries", every=timedelta(seconds=5), run=canaries.look),
+        Errand(name="drop raw requests", every=timedelta(minutes=1), run=requests.tidy),
     ]
 
 

@@ -222,7 +222,7 @@ def test_a_revision_of_an_older_release_means_what_it_meant() -> None:
     config = load(text, FILE, registry())
     document = json.loads(to_document(config))
     for route in document["routes"]:
-        for key in ("policy", "priority", "playbook", "continue"):
+        for key in ("policy", "priority", "playbook", "delay", "continue"):
             del route[key]
     assert document["routes"][0].keys() == {"name", "match", "service", "group_by"}
     assert from_document(json.dumps(document)) == config

@@ -19,6 +19,7 @@ from engine.services.documents import Documents
 from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
+from engine.services.requests import RawRequests
 from engine.services.ticking import Ticker
 
 MEBIBYTE = 1024 * 1024
@@ -41,6 +42,7 @@ class Parts:
     desk: CommandDesk
     heartbeats: Heartbeats
     keys: Keys
+    requests: RawRequests
     sources: Mapping[str, Source]
     documents: Documents
     ticker: Ticker

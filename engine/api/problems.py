@@ -123,6 +123,11 @@ def _again(code: str, detail: str, seconds: int) -> Response:
     return problem(503, code, detail, headers={"Retry-After": str(seconds)})
 
 
+def status_of(error: TocsinError | HTTPException) -> int:
+    """The status of its problem document."""
+    return error.status_code if isinstance(error, HTTPException) else refuse(error).status_code
+
+
 def code_of(error: TocsinError | HTTPException) -> str:
     """The code under which the error is counted and logged."""
     if isinstance(error, HTTPException):

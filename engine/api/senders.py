@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from engine.api.limits import announced
 from engine.api.parts import Parts
-from engine.core.errors import NotFound, SettingsError
+from engine.core.errors import NotFound, SettingsError, TocsinError
 from engine.core.model import Actor, ActorKind, Alert
 from engine.core.policy import Integration, Revision
+from engine.core.requests import SHORTEST_SECRET, RawRequest
 from engine.ports import Parsed, Referring, Source
 from engine.ports import Request as Sent
 from engine.services.arrivals import Outcome
+from engine.services.requests import Came
 from engine.services.wishes import grant, put_on_record
 
 log = structlog.get_logger()
@@ -28,13 +33,20 @@ LARGE = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
-    """A configured integration, ready to be read from."""
+    """A configured integration, ready to be read from. `secrets` are those that its settings hold, `proofs` the headers
+    that they name."""
 
     source: Source
     settings: BaseModel
     actor: Actor
-    fallback: str | None
+    integration: Integration
     revision: Revision
+    secrets: frozenset[str] = frozenset()
+    proofs: frozenset[str] = frozenset()
+
+    @property
+    def fallback(self) -> str | None:
+        return self.integration.service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +55,69 @@ class Taken:
 
     outcomes: Sequence[Outcome] = ()
     granted: Sequence[str | None] = ()
+
+
+StatusOf = Callable[[TocsinError | HTTPException], int]
+"""The HTTP status that an error is answered with at this address."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Exchange:
+    """One request of a known sender, noted down as its answer becomes known, and kept at the end whatever that is. What
+    is abandoned by its sender is not."""
+
+    parts: Parts
+    sender: Sender
+    key: str
+    status_of: StatusOf
+    status: int = 202
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    taken: Sequence[Outcome] = ()
+    problem: str | None = None
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, TocsinError | HTTPException):
+            self.status = self.status_of(error)
+            self.problem = str(error.detail) if isinstance(error, HTTPException) else str(error)
+        elif isinstance(error, Exception) and not isinstance(error, ClientDisconnect):
+            self.status, self.problem = 500, "something broke inside Tocsin"
+        elif error is not None:
+            return
+        sender = self.sender
+        request = RawRequest(
+            integration=sender.actor.id,
+            source=sender.source.name,
+            received_at=self.parts.context.clock.now(),
+            status=self.status,
+            size=len(self.body) or announced(self.headers),
+            problem=self.problem,
+            headers=self.headers,
+            body=self.body,
+        )
+        came = Came(
+            request=request,
+            taken=self.taken,
+            terms=sender.revision.config.requests,
+            secrets=sender.secrets | {self.key},
+            proofs=sender.proofs,
+        )
+        self.parts.requests.keep(came)
+
+    def sent(self, body: bytes) -> Sent:
+        """The request as its source reads it."""
+        self.body = body
+        return Sent(headers=self.headers, body=body)
+
+    def came_to(self, parsed: Parsed, taken: Taken) -> None:
+        self.taken = taken.outcomes
+        if parsed.faults:
+            first = parsed.faults[0]
+            more = f", and {len(parsed.faults) - 1} more" if len(parsed.faults) > 1 else ""
+            self.problem = f"partly read; {first.path}: {first.reason}{more}"
 
 
 class Senders:
@@ -58,6 +133,17 @@ class Senders:
             known = ", ".join(sorted(self._parts.sources))
             raise NotFound("source_unknown", f"There is no source of this name; there are {known}.")
         return self._sender(source, *await self._parts.keys.find(kind, key))
+
+    def exchange(self, sender: Sender, key: str, status_of: StatusOf) -> Exchange:
+        """`key` is the one that it has come with."""
+        return Exchange(parts=self._parts, sender=sender, key=key, status_of=status_of)
+
+    async def receive(self, exchange: Exchange, body: bytes) -> tuple[Parsed, Taken]:
+        """Reads and takes; raises as both do."""
+        parsed = await self.read(exchange.sender, exchange.sent(body))
+        taken = await self.take(exchange.sender, parsed)
+        exchange.came_to(parsed, taken)
+        return parsed, taken
 
     async def read(self, sender: Sender, sent: Sent) -> Parsed:
         """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where it needs a
@@ -107,7 +193,13 @@ class Senders:
             actor = Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=source.name)
             settings = self._parts.reveal(settings_of(source, name, integration))
             known = Sender(
-                source=source, settings=settings, actor=actor, fallback=integration.service, revision=revision
+                source=source,
+                settings=settings,
+                actor=actor,
+                integration=integration,
+                revision=revision,
+                secrets=_secrets(settings),
+                proofs=_proofs(settings),
             )
             self._known[name] = known
         return known
@@ -134,3 +226,13 @@ def settings_of(source: Source, name: str, integration: Integration) -> BaseMode
     except ValidationError as error:
         places = [".".join(map(str, one["loc"])) for one in error.errors()]
         raise SettingsError(f"the settings of the integration {name} are invalid: {', '.join(places)}") from error
+
+
+def _secrets(settings: BaseModel) -> frozenset[str]:
+    found = (value.get_secret_value() for _, value in settings if isinstance(value, SecretStr))
+    return frozenset(secret for secret in found if len(secret) >= SHORTEST_SECRET)
+
+
+def _proofs(settings: BaseModel) -> frozenset[str]:
+    """Headers that settings name, like `signature_header`: most of them are proofs, and none tells what was sent."""
+    return frozenset(value.lower() for name, value in settings if name.endswith("_header") and isinstance(value, str))

@@ -13,11 +13,10 @@ from starlette.responses import Response
 
 from engine.api.limits import read_plain
 from engine.api.parts import Parts
-from engine.api.problems import code_of
+from engine.api.problems import code_of, status_of
 from engine.api.senders import Senders, Taken
 from engine.core.errors import TocsinError
 from engine.ports import Parsed
-from engine.ports import Request as Sent
 
 ENCODER = msgspec.json.Encoder()
 
@@ -48,9 +47,9 @@ class Webhooks:
 
     async def _receive(self, request: Request, kind: str, key: str) -> Response:
         sender = await self._senders.find(kind, key)
-        headers, body = await read_plain(request, self._parts.webhook_limit)
-        parsed = await self._senders.read(sender, Sent(headers=headers, body=body))
-        taken = await self._senders.take(sender, parsed)
+        with self._senders.exchange(sender, key, status_of) as exchange:
+            exchange.headers, body = await read_plain(request, self._parts.webhook_limit)
+            parsed, taken = await self._senders.receive(exchange, body)
         return Response(_answer(taken, parsed), 202, media_type="application/json")
 
 

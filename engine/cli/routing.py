@@ -19,7 +19,7 @@ from engine.core.classify import read_values
 from engine.core.matchers import INTEGRATION
 from engine.core.model import Actor, ActorKind, Alert, AlertStatus
 from engine.core.policy import Config
-from engine.core.routing import GIVEN, Trial, integration_of, spelled
+from engine.core.routing import Trial, integration_of, spelled
 from engine.ports import Fault
 from engine.services.wayfinding import Way, find_way
 
@@ -226,7 +226,7 @@ def _trial_to_json(trial: Trial) -> dict[str, object]:
         "taken": trial.taken,
         "missed": str(trial.missed) if trial.missed else None,
         "found": trial.found if trial.missed else None,
-        "gives": {what: getattr(trial.route, what) for what in GIVEN if what in trial.gave},
+        "gives": trial.route.model_dump(mode="json", include=set(trial.gave)),
         "given_above": trial.late,
         "continue": trial.route.goes_on,
     }

@@ -45,6 +45,7 @@ class AlertAction(StrEnum):
     IGNORED = "ignored"
     SILENCED = "silenced"
     INHIBITED = "inhibited"
+    DELAYED = "delayed"
     HEARTBEAT = "heartbeat"  # it says that all is well, and opens nothing
 
 
@@ -52,7 +53,8 @@ class AlertAction(StrEnum):
 class Placed:
     """An alert with its place: the service it belongs to, the key of the incident that it is part of, how urgent it
     is by itself. The alert has the labels of the `additions` that tables made; `routed` is what routes gave it, and
-    `origin` where its service comes from if none of them gave one."""
+    `origin` where its service comes from if none of them gave one; `fallback` is its integration's. `waited` says what
+    has kept it from people so far."""
 
     alert: Alert
     service: str
@@ -61,12 +63,15 @@ class Placed:
     found: Classification
     routed: Routed = NOWHERE
     origin: str = ""
+    fallback: str | None = None
     additions: tuple[Addition, ...] = ()
+    waited: str = ""
 
     @property
     def why(self) -> str:
         """Why it is where it is."""
-        return "; ".join([*map(str, self.additions), told(self.routed, self.service, self.origin)])
+        waited = [self.waited] if self.waited else []
+        return "; ".join([*map(str, self.additions), told(self.routed, self.service, self.origin), *waited])
 
 
 def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = None) -> Placed:
@@ -86,6 +91,7 @@ def place(config: Config, alert: Alert, actor: Actor, fallback: str | None = Non
         found=classify(config.classification, alert, routed.giver("priority")),
         routed=routed,
         origin=origin,
+        fallback=fallback,
         additions=additions,
     )
 

@@ -21,12 +21,14 @@ SERVICE, SOURCE = "service", "source"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Muted:
-    """An alert is kept from people: by which rule, and why in words. `incident`: the one that causes it."""
+    """An alert is kept from people: by which rule, and why in words; `until` when, where that is known. `incident`: the
+    one that causes it."""
 
     action: AlertAction
     rule: str
     reason: str
     incident: int | None = None
+    until: datetime | None = None
 
     @property
     def record(self) -> str:
@@ -72,7 +74,7 @@ class Mutes:
         for mute, until in self.on(told_by(placed), now):
             by = f" by {mute.author}" if mute.author else ""
             reason = f"{mute.rule}{by} until {format_time(until)}: {mute.reason}"
-            return Muted(action=AlertAction.SILENCED, rule=mute.rule, reason=reason)
+            return Muted(action=AlertAction.SILENCED, rule=mute.rule, reason=reason, until=until)
         return None
 
 

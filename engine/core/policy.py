@@ -22,6 +22,7 @@ from engine.core.matchers import MOST_MATCHERS, SHAPE_OF_NAME, InRoute, Matcher,
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.probes import Probe
 from engine.core.reportpage import ReportPage
+from engine.core.requests import Requests
 from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Threshold, Title
 from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
 from engine.core.weekly import Weekly
@@ -203,6 +204,9 @@ class Route(Model):
     """Comes before the rules under `playbooks` and before the service's own."""
     group_by: tuple[str, ...] = ()
     """Labels whose values make one problem; without it the sender's own grouping is used."""
+    delay: SpanAhead | None = None
+    """An alert opens an incident only once it has fired for so long. One that clears before pages nobody; one that
+    belongs to an incident that is open joins it at once."""
     goes_on: Annotated[bool, Field(alias="continue")] = False
     """The routes below are tried as well, for what this one leaves open."""
 
@@ -417,6 +421,8 @@ class Config(Model):
     """What the engine itself looks at, and how often."""
     report_page: ReportPage | None = None
     """Without it people report by the API, the command line and Slack alone."""
+    requests: Requests = Requests()
+    """How much is kept of what senders have sent."""
     default_policy: Name = "standard"
     """The policy of services that are not listed."""
     default_service: Name = "default"

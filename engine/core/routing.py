@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 
 from engine.core.matchers import INTEGRATION, Matcher, all_match
 from engine.core.model import OWN, Actor, ActorKind, Priority
 from engine.core.policy import Route
+from engine.core.spans import spell
 
-GIVEN = ("service", "policy", "priority", "playbook", "group_by")
+GIVEN = ("service", "policy", "priority", "playbook", "group_by", "delay")
 """What a route may give, in the order in which it is told."""
 
 REMEMBERED = 1024
@@ -30,6 +32,7 @@ class Routed:
     priority: Priority | None = None
     playbook: str | None = None
     group_by: tuple[str, ...] = ()
+    delay: timedelta | None = None
 
     def giver(self, what: str) -> Route | None:
         """The route that `what`, one of GIVEN, comes from."""
@@ -195,6 +198,8 @@ def spell_route(route: Route) -> str:
 
 
 def spelled(route: Route, what: str) -> str:
-    """`service payments`, `group by cluster, job`."""
+    """`service payments`, `group by cluster, job`, `delay 5 min`."""
     value = getattr(route, what)
+    if what == "delay":
+        return f"delay {spell(value)}"
     return f"group by {', '.join(value)}" if what == "group_by" else f"{what} {value}"

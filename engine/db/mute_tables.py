@@ -9,6 +9,7 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from engine.db.columns import json, when
+from engine.db.types import UtcDateTime
 
 LASTING = text("expired_at IS NULL")
 
@@ -72,9 +73,28 @@ class InhibitorRow(SQLModel, table=True):
     both_sides: bool
 
 
+class HeldAlertRow(SQLModel, table=True):
+    """An alert that fires and that nobody is told of before `due_at`. `via` and `sender` are its source's name and
+    title, `service` is that of its integration; `incident_id` is of what keeps it, where that is an incident."""
+
+    __tablename__ = "held_alert"
+
+    source: str = Field(primary_key=True)
+    fingerprint: str = Field(primary_key=True)
+    via: str
+    sender: str
+    service: str | None
+    alert: Any = json()
+    rule: str = Field(index=True)
+    incident_id: int | None = Field(foreign_key="incident.id", index=True)
+    first_at: datetime = when()
+    due_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
 metadata = SQLModel.metadata
 
 silences = metadata.tables["silence"]
 mutings = metadata.tables["muting"]
 muted_alerts = metadata.tables["muted_alert"]
 inhibitors = metadata.tables["inhibitor"]
+held_alerts = metadata.tables["held_alert"]

@@ -40,28 +40,29 @@ NOTHING_FOUND = Found()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
-    """For each alert what was found, in order; the newest revision of the configuration, and the number that grows
-    with each change of a silence."""
+    """For each alert what was found, in order; the newest revision of the configuration, the number that grows with
+    each change of a silence, and whether any alert waits to be heard again."""
 
     revision: int | None
     silences: int
+    waiting: bool
     found: tuple[Found, ...]
 
 
 def find(connection: Connection, wanted: Sequence[Wanted]) -> Places:
     if not wanted:
-        return Places(revision=None, silences=0, found=())
+        return Places(revision=None, silences=0, waiting=False, found=())
     if connection.dialect.name == "sqlite":
         rows = [(one.key, one.source, one.fingerprint) for one in wanted]
         result = connection.exec_driver_sql(ON_SQLITE, (json_text(rows),))
     else:
         keys, sources = [one.key for one in wanted], [one.source for one in wanted]
         result = connection.exec_driver_sql(ON_POSTGRESQL, (keys, sources, [one.fingerprint for one in wanted]))
-    revision, silences, found = None, None, []
-    for firing, own, moved, latest, newest, changes in result:
-        revision, silences = newest, changes
+    revision, silences, waiting, found = None, None, False, []
+    for firing, own, moved, latest, newest, changes, some in result:
+        revision, silences, waiting = newest, changes, bool(some)
         found.append(Found(active=firing or own or moved, latest=latest))
-    return Places(revision=revision, silences=int(silences or 0), found=tuple(found))
+    return Places(revision=revision, silences=int(silences or 0), waiting=waiting, found=tuple(found))
 
 
 # As literals in this order, which is that of the partial index: only then does SQLite use it.
@@ -79,7 +80,8 @@ SELECT
      WHERE key_alias.key = wanted.key AND incident.{_ACTIVE}),
     (SELECT max(incident.id) FROM incident WHERE incident.key = wanted.key),
     (SELECT max(config_revision.id) FROM config_revision),
-    (SELECT setting.value FROM setting WHERE setting.name = '{CHANGES}')
+    (SELECT setting.value FROM setting WHERE setting.name = '{CHANGES}'),
+    (SELECT min(held_alert.due_at) FROM held_alert) IS NOT NULL
 FROM wanted ORDER BY wanted.place
 """  # noqa: S608 - the states and the setting are our own words
 

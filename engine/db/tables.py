@@ -9,7 +9,7 @@ from sqlalchemy import Column, Index, Table, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from engine.core.model import ACTIVE_STATES, OPEN_STATES
-from engine.db import mute_tables
+from engine.db import mute_tables, request_tables
 from engine.db.columns import json, one_of, when
 from engine.db.types import UtcDateTime
 
@@ -374,8 +374,9 @@ class SettingRow(SQLModel, table=True):
     value: str
 
 
-# One collection for all modules; what keeps alerts from people has tables of its own.
+# One collection for all modules; what keeps alerts from people, and what senders sent, have tables of their own.
 metadata = mute_tables.metadata
+raw_requests = request_tables.raw_requests
 
 
 def _table(name: str) -> Table:

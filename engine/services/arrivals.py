@@ -42,9 +42,11 @@ class Outcome:
 
 @dataclass(kw_only=True, slots=True)
 class Arrival:
-    """One alert on its way through a transaction, with what is on record about it, and what became of it."""
+    """One alert on its way through a transaction, with its number there, what is on record about it, and what became
+    of it."""
 
     placed: Placed
+    number: int
     found: Found = NOTHING_FOUND
     outcome: Outcome | None = None
     incident: int | None = None

@@ -15,7 +15,7 @@ from engine.core.model import Alert, Event, Incident, Message, MessageKind, Play
 from engine.core.notices import changes_course, under_the_cards
 from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
-from engine.db import incidents, outbox, records, timers
+from engine.db import holding, incidents, outbox, records, timers
 from engine.db.bulk import Change
 from engine.db.rows import alert_row, event_row, incident_row, timer_row
 from engine.services.context import Channels, Context
@@ -110,6 +110,7 @@ class Ledger:
         self._alerts: list[dict[str, Any]] = []
         self._seen: dict[tuple[int, str], Change] = {}
         self._at_once: set[int] = set()
+        self._freed: set[int] = set()
 
     def open(self, decision: Decision, alerts: Sequence[Alert]) -> None:
         """A new incident with everything that belongs to it."""
@@ -148,6 +149,8 @@ class Ledger:
         head = self._chain(decision.incident, events)
         incident = decision.incident.but(**head, version=case.incident.version + 1)
         self._changed.append((case.incident, incident))
+        if _frees(case.incident, decision):
+            self._freed.add(incident.id)
         if decision.ticks or changes_course(case.incident, incident):
             self._at_once.add(incident.id)
         outbox.cancel(connection, [row.id for row in withdrawn], decision.stop_reason)
@@ -175,6 +178,7 @@ class Ledger:
         outbox.wish_updates(connection, self._at_once, now)
         outbox.wish_updates(connection, {before.id for before, _ in self._changed} - self._at_once, now, soon=True)
         outbox.add(connection, self._messages)
+        holding.wake_caused_by(connection, self._freed, now)
         self._clear()
 
     def _clear(self) -> None:
@@ -184,6 +188,7 @@ class Ledger:
             rows_by.clear()
         self._messages.clear()
         self._at_once.clear()
+        self._freed.clear()
 
     def _chain(self, incident: Incident, events: Sequence[Event]) -> dict[str, Any]:
         """Returns the columns of the incident that say where its timeline ends."""
@@ -217,6 +222,12 @@ class Ledger:
                     continue
                 updatable = False
             self._messages.append(outbox.message_row(incident, message, self._now, updatable=updatable))
+
+
+def _frees(before: Incident, decision: Decision) -> bool:
+    """Whether an alert that mutes others may have ended, by itself or with its incident."""
+    ended = before.state.active and not decision.incident.state.active
+    return ended or any(event.kind == Kind.ALERT_RESOLVED for event in decision.events)
 
 
 def _cancelled(row: Row[Any], reason: str) -> Event:

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.core.policy import Config, Revision
-from engine.db import records
+from engine.db import holding, records
 from engine.services.context import Context
 from engine.services.playbooks import keep
 
@@ -33,6 +33,7 @@ async def apply(context: Context, *, document: str, digest: str, by: str) -> App
         row = records.revision(connection, latest) if latest is not None else None
         if row is not None and row.digest == digest:
             return Applied(revision=row.id, new=False)
+        holding.wake_all(connection, now)  # what kept an alert waiting may be gone
         return Applied(revision=_add(connection, now, by, digest, document), new=True)
 
     applied = await context.database.write(work)

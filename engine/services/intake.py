@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, count
 
 import structlog
 from sqlalchemy import Connection
 
 from engine.core.errors import Overloaded
+from engine.core.holding import cleared
 from engine.core.inhibiting import inhibitions_of
 from engine.core.intake import Placed, place
-from engine.core.model import Actor, Alert
+from engine.core.model import Actor, Alert, AlertStatus
 from engine.core.policy import Revision
 from engine.services.arrivals import Arrival, Outcome, Rounds, look_up
 from engine.services.context import Context
+from engine.services.holding import Waiting
 from engine.services.muting import MuteStage
 
 log = structlog.get_logger()
@@ -145,9 +147,11 @@ def accept(connection: Connection, context: Context, batch: Sequence[Given], now
         connection=connection,
         mutes=context.mutes.at(connection, revision, places.silences, now),
         inhibitions=inhibitions_of(revision.config.inhibitions),
+        waiting=Waiting(connection=connection, some=places.waiting, now=now),
         now=now,
     )
-    heard = [one for one in chain.from_iterable(groups) if not one.muted(stage.silenced(one.placed))]
+    stage.waiting.look_up(one.placed for one in chain.from_iterable(groups))
+    heard = [one for one in chain.from_iterable(groups) if not one.muted(stage.silenced(one.placed, one.number))]
     _deal_with(heard, stage, Rounds(connection=connection, context=context, revision=revision, now=now))
     stage.write()
     return [[_outcome(arrival) for arrival in group] for group in groups]
@@ -160,13 +164,30 @@ def _deal_with(waiting: list[Arrival], stage: MuteStage, rounds: Rounds) -> None
         goes = stage.wave([one.placed for one in waiting])
         wave = [one for one, own in zip(waiting, goes, strict=True) if own]
         waiting = [one for one, own in zip(waiting, goes, strict=True) if not own]
-        found = stage.inhibited([one.placed for one in wave])
+        found = stage.inhibited([one.placed for one in wave], [one.number for one in wave])
         heard = [one for one, muted in zip(wave, found, strict=True) if not one.muted(muted)]
         if later:
             look_up(rounds.connection, heard)
+        heard = [one for one in heard if not _waits(one, stage)]
         rounds.run(heard)
         stage.firing([(one.placed, one.incident) for one in heard if one.incident is not None])
         later = True
+
+
+def _waits(arrival: Arrival, stage: MuteStage) -> bool:
+    """Whether the alert is too young still, or has cleared while it waited. Others wait no more from here on."""
+    placed, number = arrival.placed, arrival.number
+    joins = arrival.found.active is not None
+    if arrival.muted(stage.delayed(placed, number, joins=joins)):
+        return True
+    before = stage.waiting.known(placed, number)
+    if before is None:
+        return False
+    stage.waiting.let_go(placed, number)
+    if placed.alert.status is AlertStatus.FIRING:
+        arrival.placed = replace(placed, waited=before.told)
+        return False
+    return not joins and arrival.muted(cleared(before))
 
 
 def _outcome(arrival: Arrival) -> Outcome:
@@ -180,4 +201,5 @@ def _arrivals(batch: Iterable[Given], revision: Revision) -> list[list[Arrival]]
     for one in batch:
         if one.revision != revision.id:
             one.place(revision)
-    return [[Arrival(placed=placed) for placed in one.placed] for one in batch]
+    number = count()
+    return [[Arrival(placed=placed, number=next(number)) for placed in one.placed] for one in batch]

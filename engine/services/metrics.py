@@ -48,6 +48,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.requests_lost = Counter(
+            "tocsin_raw_requests_lost",
+            "Requests that were answered as always and of which no raw copy could be kept.",
+            registry=self.registry,
+        )
+
     def _of_probes(self) -> None:
         """What the engine looks at itself."""
         self.probe_runs = Counter(
@@ -128,6 +134,9 @@ class Metrics:
     def pulse_taken(self, action: AlertAction) -> None:
         """An alert that one of our own heartbeats came to."""
         self.alerts.labels(heartbeats.SOURCE, action.value).inc()
+
+    def alert_heard_again(self, integration: str, action: AlertAction) -> None:
+        self.alerts.labels(integration, action.value).inc()
 
     def probe_ran(self, *, ok: bool) -> None:
         self.probe_runs.labels("well" if ok else "failed").inc()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from engine.core.holding import delayed
 from engine.core.inhibiting import Inhibitions, Sides, inhibited, next_wave
 from engine.core.intake import Placed
 from engine.core.model import ENGINE, AlertStatus, Event
@@ -17,6 +18,7 @@ from engine.core.timeline import Kind
 from engine.db import incidents, inhibitors, mutings, silences
 from engine.db.inhibitors import Inhibitor
 from engine.db.mutings import MutedAlert
+from engine.services.holding import Waiting
 
 SET_BACK = timedelta(days=1)
 """Silences that ended within this time are kept too, for a clock may be set back."""
@@ -57,12 +59,20 @@ class MuteStage:
     connection: Connection
     mutes: Mutes
     inhibitions: Inhibitions
+    waiting: Waiting
     now: datetime
     _muted: dict[tuple[str, str, str], MutedAlert] = field(default_factory=dict)
     _sides: dict[int, Sides] = field(default_factory=dict)
 
-    def silenced(self, placed: Placed) -> Muted | None:
-        return self._noted(placed, self.mutes.find(placed, self.now))
+    def silenced(self, placed: Placed, number: int) -> Muted | None:
+        return self._noted(placed, number, self.mutes.find(placed, self.now))
+
+    def delayed(self, placed: Placed, number: int, *, joins: bool) -> Muted | None:
+        """One that `joins` an incident that is open is told there at once."""
+        if placed.routed.delay is None or joins:
+            return None
+        before = self.waiting.known(placed, number)
+        return self._noted(placed, number, delayed(placed, before.first_at if before else self.now, self.now))
 
     def wave(self, placed: Sequence[Placed]) -> Sequence[bool]:
         """Which of them are to be dealt with next."""
@@ -70,7 +80,7 @@ class MuteStage:
             return [True] * len(placed)
         return next_wave([self._sides_of(one) for one in placed])
 
-    def inhibited(self, placed: Sequence[Placed]) -> Sequence[Muted | None]:
+    def inhibited(self, placed: Sequence[Placed], numbers: Sequence[int]) -> Sequence[Muted | None]:
         """Of each alert of a wave whether one that fires by now mutes it."""
         found: list[Muted | None] = [None] * len(placed)
         if not self.inhibitions.some:
@@ -80,7 +90,7 @@ class MuteStage:
         for (place, claim), cause in zip(asked, causes, strict=True):
             if cause is not None and found[place] is None:
                 found[place] = inhibited(claim, cause)
-        return [self._noted(one, muted) for one, muted in zip(placed, found, strict=True)]
+        return [self._noted(one, number, muted) for one, number, muted in zip(placed, numbers, found, strict=True)]
 
     def firing(self, placed: Sequence[tuple[Placed, int]]) -> None:
         """These have come to their incidents: now they mute what they explain, by what was said of them last."""
@@ -102,6 +112,7 @@ class MuteStage:
         if lines:
             incidents.append_events(self.connection, lines, self.now)
         self._muted.clear()
+        self.waiting.write()
 
     def _sides_of(self, placed: Placed) -> Sides:
         """Asked several times of each; the transaction holds them all meanwhile."""
@@ -109,9 +120,10 @@ class MuteStage:
             self._sides[id(placed)] = self.inhibitions.sides(placed)
         return self._sides[id(placed)]
 
-    def _noted(self, placed: Placed, found: Muted | None) -> Muted | None:
+    def _noted(self, placed: Placed, number: int, found: Muted | None) -> Muted | None:
         if found is None:
             return None
+        self.waiting.keep(placed, number, found)
         alert = placed.alert
         one = MutedAlert(
             rule=found.record,

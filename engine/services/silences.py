@@ -26,7 +26,7 @@ from engine.core.silences import (
     silence_ref,
 )
 from engine.core.timeline import format_time
-from engine.db import inhibitors, mutings, silences
+from engine.db import holding, inhibitors, mutings, silences
 from engine.db.mutings import MutedAlert, Muting
 from engine.services.context import Context
 from engine.services.muting import mutes_of
@@ -106,6 +106,8 @@ def end(connection: Connection, ref: str, actor: Actor, now: datetime) -> Ended:
     changed = silences.expire(connection, number, now, str(actor))
     found = _load(connection, number)
     mute = mute_of_silence(found)
+    if changed:
+        holding.wake_held_by(connection, mute.rule, now)
     standing = _standing(mute, now, mutings.of(connection, [mute.rule]))
     return Ended(shown=StandingSilence(silence=found, standing=standing), changed=changed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -17,6 +18,7 @@ from engine.core.inhibiting import Claim
 from engine.core.model import State, Until
 from engine.db import (
     alerts,
+    holding,
     incidents,
     inhibitors,
     mute_tables,
@@ -25,6 +27,8 @@ from engine.db import (
     picking,
     placing,
     records,
+    request_tables,
+    requests,
     silences,
     timers,
 )
@@ -41,7 +45,19 @@ ENDED = 20_000
 SILENCES = 1_000
 FIRST = 100
 OPEN = list(range(1, 9))
-GROWING = ("incident", "alert", "timeline_event", "timer", "outbox", "silence", "muting", "muted_alert", "inhibitor")
+GROWING = (
+    "incident",
+    "alert",
+    "timeline_event",
+    "timer",
+    "outbox",
+    "silence",
+    "muting",
+    "muted_alert",
+    "inhibitor",
+    "held_alert",
+    "raw_request",
+)
 PAST = {
     "incident": {"state": "'closed'"},
     "alert": {"status": "'resolved'"},
@@ -64,6 +80,18 @@ CALLS: dict[str, Call] = {
     "an alert that mutes others": lambda c: inhibitors.put(
         c, [Inhibitor(incident=1, fingerprint="Down1/web-1", claims=(CLAIM,))]
     ),
+    "alerts that wait": lambda c: holding.find(c, [("alertmanager", "Down1"), ("alertmanager", "Down2")]),
+    "an alert waits no more": lambda c: holding.put(c, [], [("alertmanager", "Down1"), ("alertmanager", "Down2")]),
+    "claim alerts that wait": lambda c: holding.due(c, NIGHT, 64),
+    "the next alert that waits": holding.next_due,
+    "alerts that an incident keeps waiting": lambda c: holding.wake_caused_by(c, {1}, NIGHT),
+    "alerts that a silence keeps waiting": lambda c: holding.wake_held_by(c, "silence/SIL-3", NIGHT),
+    "the newest requests": requests.listing,
+    "the newest requests of an integration": lambda c: requests.listing(c, integration="quiet", before=9_000),
+    "the newest requests with a problem": lambda c: requests.listing(c, problems=True),
+    "a request": lambda c: requests.load(c, 7),
+    "drop requests that are too old": lambda c: requests.drop_older(c, NIGHT - timedelta(days=500)),
+    "drop requests that are too much": lambda c: requests.drop_weight(c, 1),
     "claim timers": lambda c: timers.due(c, NIGHT, 64, claim=True),
     "the next timer": timers.next_due,
     "claim messages": lambda c: picking.pick(c, NIGHT, 16),
@@ -114,6 +142,15 @@ def silence_much(connection: Connection) -> None:
         {**vars_of(muted(rule, number)), "first_at": past, "last_at": past} for rule in rules for number in range(20)
     ]
     connection.execute(insert(mute_tables.muted_alerts), rows)
+    request = {"source": "s", "received_at": past, "status": 202, "size": 1, "weight": 1, "cut": False}
+    request |= {"headers": {}, "outcomes": [], "body": zlib.compress(b"{}")}
+    names = [{"integration": f"sender-{number % 9}", "problem": None, **request} for number in range(10_000)]
+    connection.execute(insert(request_tables.raw_requests), names)
+    connection.exec_driver_sql(
+        "INSERT INTO held_alert (source, fingerprint, via, sender, alert, rule, incident_id, first_at, due_at) "
+        """SELECT 'datadog', 'Down' || id, '', '', '{"fingerprint":"Down1","status":"firing","title":"Down"}', """
+        "'silence/SIL-' || id % 1000, incident_id, first_seen_at, first_seen_at FROM alert"
+    )
     connection.exec_driver_sql(
         "INSERT INTO inhibitor (key, alert_id, both_sides) SELECT 'cluster/' || id % 1000, id, 1 = 1 FROM alert"
     )

@@ -75,6 +75,9 @@ async def secured(app: Application, certificate: Path) -> AsyncIterator[str]:
     try:
         yield f"https://127.0.0.1:{socket.getsockname()[1]}"
     finally:
+        # The vendors' clients are done, and don't say goodbye: asyncio would wait half a minute for that.
+        for connection in server.server_state.connections:
+            connection.transport.abort()
         server.should_exit = True
         await task
         socket.close()

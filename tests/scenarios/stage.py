@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +209,15 @@ def body(alerts: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+@cache
+def _shipped() -> str:
+    """Read once: that takes longer than many a test."""
+    return json.dumps(parse(DEFAULT.read_text(), DEFAULT.name).value)
+
+
 def write_config(folder: Path, edit: Edit) -> Path:
     """The shipped configuration with a test's changes, as a file."""
-    document = parse(DEFAULT.read_text(), DEFAULT.name).value
+    document = json.loads(_shipped())
     documented(document)
     edit(document)
     path = folder / "tocsin.yaml"

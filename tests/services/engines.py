@@ -27,6 +27,8 @@ from engine.services.context import Context, ReadConfig, Revisions, Signals
 from engine.services.delivery import Sender
 from engine.services.desk import CommandDesk, Done
 from engine.services.intake import Intake
+from engine.services.rehearing import Rehearing
+from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker
 
 SOURCE = Actor(kind=ActorKind.SOURCE, id="alertmanager", name="Prometheus Alertmanager", via="alertmanager")
@@ -173,11 +175,13 @@ def assemble(database: Database, clock: Clock, wire: Wire, read: ReadConfig) -> 
         playbooks=documented()[1],
         signals=Signals(),
     )
+    intake = Intake(context)
+    rehearing = Rehearing(context, SelfReport(context, intake), lambda *_: None)
     return Engine(
         context=context,
-        intake=Intake(context),
+        intake=intake,
         desk=CommandDesk(context),
-        ticker=Ticker(context),
+        ticker=Ticker(context, watches=[rehearing]),
         sender=Sender(context),
     )
 

@@ -86,28 +86,30 @@ class AlertApi:
 
     async def _create(self, exchange: Exchange) -> Response:
         sender = await self._sender(exchange.request)
-        headers, body = await read_plain(exchange.request, self._parts.body_limit)
-        fields = {name: value for name, value in (await read_object(body)).items() if name not in ("action", "alert")}
-        if fields.get("alias") in (None, ""):
-            fields["alias"] = str(uuid.uuid4())
-        parsed = await self._senders.read(sender, _as_sent(headers, fields))
-        taken = await self._senders.take(sender, parsed)
+        with self._senders.exchange(sender, _key(exchange.request), _status_of) as kept:
+            kept.headers, kept.body = await read_plain(exchange.request, self._parts.body_limit)
+            said = await read_object(kept.body)
+            fields = {name: value for name, value in said.items() if name not in ("action", "alert")}
+            if fields.get("alias") in (None, ""):
+                fields["alias"] = str(uuid.uuid4())
+            _, taken = await self._senders.receive(kept, json.dumps(fields).encode())
         return exchange.accept(Asked.CREATE, taken.outcomes[0].incident, taken.outcomes[0].fingerprint)
 
     async def _act(self, exchange: Exchange, asked: Asked) -> Response:
         sender = await self._sender(exchange.request)
-        headers, body = await read_plain(exchange.request, self._parts.body_limit)
-        said = await read_object(body or b"{}")
-        alias = await self._alias(sender, exchange.request)
-        if alias is None:
-            return exchange.accept(asked, None, "")
-        action = {
-            "action": ACTIONS[asked],
-            "alert": {"alias": alias},
-            "user": said.get("user"),
-            "note": said.get("note"),
-        }
-        taken = await self._senders.take(sender, await self._senders.read(sender, _as_sent(headers, action)))
+        with self._senders.exchange(sender, _key(exchange.request), _status_of) as kept:
+            kept.headers, kept.body = await read_plain(exchange.request, self._parts.body_limit)
+            said = await read_object(kept.body or b"{}")
+            alias = await self._alias(sender, exchange.request)
+            if alias is None:
+                return exchange.accept(asked, None, "")
+            action = {
+                "action": ACTIONS[asked],
+                "alert": {"alias": alias},
+                "user": said.get("user"),
+                "note": said.get("note"),
+            }
+            _, taken = await self._senders.receive(kept, json.dumps(action).encode())
         done = taken.outcomes[0].incident if taken.outcomes else taken.granted[0]
         return exchange.accept(asked, done, alias)
 
@@ -170,8 +172,13 @@ def _identifier_type(request: Request) -> str:
     return kind
 
 
-def _as_sent(headers: Mapping[str, str], body: Mapping[str, Any]) -> Sent:
-    return Sent(headers=headers, body=json.dumps(body).encode())
+def _key(request: Request) -> str:
+    """What stands behind the scheme."""
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
+
+
+def _status_of(error: TocsinError | HTTPException) -> int:
+    return _refusal(error)[0]
 
 
 class Exchange:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -20,9 +19,8 @@ from starlette.responses import Response
 from engine.api.dropin.edge import answered, come_again_after, read_object, say
 from engine.api.limits import read_plain
 from engine.api.parts import Parts
-from engine.api.senders import Sender, Senders
+from engine.api.senders import Exchange, Senders
 from engine.core.errors import TocsinError, Unauthorized, Unreadable
-from engine.ports import Request as Sent
 
 SOURCE = "pagerduty"
 THROTTLED = "Requests for this service are arriving too quickly.  Please retry later."
@@ -65,35 +63,37 @@ class Events:
         return await answered(self._parts, SOURCE, request, partial(self._change, request), refuse)
 
     async def _enqueue(self, request: Request) -> Response:
-        sender, headers, event = await self._open(request)
-        if not event.get("event_action"):
-            raise Unreadable("$.event_action", "missing or blank")
-        if event["event_action"] == "trigger" and _is_blank(event.get("dedup_key")):
-            event["dedup_key"] = uuid.uuid4().hex
-        await self._take(sender, headers, event)
+        exchange, event = await self._open(request)
+        with exchange:
+            if not event.get("event_action"):
+                raise Unreadable("$.event_action", "missing or blank")
+            if event["event_action"] == "trigger" and _is_blank(event.get("dedup_key")):
+                event["dedup_key"] = uuid.uuid4().hex
+            await self._senders.receive(exchange, json.dumps(event).encode())
         return say(Processed(dedup_key=event["dedup_key"]), 202)
 
     async def _change(self, request: Request) -> Response:
-        sender, headers, event = await self._open(request)
-        if not isinstance(event.get("payload"), dict):
-            raise Unreadable("$.payload", "missing or blank")
-        # Whatever makes an alert of it is no part of a change, and means nothing here.
-        payload = {name: value for name, value in event["payload"].items() if name != "severity"}
-        await self._take(sender, headers, {"payload": payload, "links": event.get("links")})
+        exchange, event = await self._open(request)
+        with exchange:
+            if not isinstance(event.get("payload"), dict):
+                raise Unreadable("$.payload", "missing or blank")
+            # Whatever makes an alert of it is no part of a change, and means nothing here.
+            payload = {name: value for name, value in event["payload"].items() if name != "severity"}
+            change = {"payload": payload, "links": event.get("links")}
+            await self._senders.receive(exchange, json.dumps(change).encode())
         return say(ChangeProcessed(), 202)
 
-    async def _open(self, request: Request) -> tuple[Sender, Mapping[str, str], dict[str, Any]]:
+    async def _open(self, request: Request) -> tuple[Exchange, dict[str, Any]]:
         """The key is in the body, so this is read before anybody is known; its size is bounded."""
         headers, body = await read_plain(request, self._parts.body_limit)
         event = await read_object(body)
         key = event.pop("routing_key", None)
         if _is_blank(key):
             raise Unreadable("$.routing_key", "missing or blank")
-        return await self._senders.find(SOURCE, str(key)), headers, event
-
-    async def _take(self, sender: Sender, headers: Mapping[str, str], event: Mapping[str, Any]) -> None:
-        sent = Sent(headers=headers, body=json.dumps(event).encode())
-        await self._senders.take(sender, await self._senders.read(sender, sent))
+        sender = await self._senders.find(SOURCE, str(key))
+        exchange = self._senders.exchange(sender, str(key), lambda error: refuse(error).status_code)
+        exchange.headers, exchange.body = headers, body
+        return exchange, event
 
 
 def _is_blank(value: object) -> bool:
