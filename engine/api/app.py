@@ -17,6 +17,7 @@ from engine.api.documents import complete, refusals
 from engine.api.dropin.routes import add_dropins
 from engine.api.parts import Parts, TheParts
 from engine.api.problems import HANDLERS, LastResort
+from engine.api.reportpage import add_report_page
 from engine.api.senders import Senders
 from engine.api.shortcut import Shortcut
 from engine.api.webhooks import DirectRoute, Webhooks
@@ -111,6 +112,7 @@ def create_api(parts: Parts) -> FastAPI:
     senders = Senders(parts)
     _add_webhooks(api, Webhooks(parts, senders))
     add_dropins(api, parts, senders)
+    add_report_page(api, parts)
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
