@@ -70,8 +70,9 @@ async def _note(context: Context, number: int, said: str, who: Actor) -> None:
 
 
 def _is_on_record(connection: Connection, number: int, text: str, said: str, who: Actor) -> bool:
-    """A page that is sent twice, by a second press or by reloading, says nothing new."""
-    incident = incidents.load(connection, [number])[number]
+    """A page that is sent twice, by a second press or by reloading, says nothing new. The lock lets the second of two
+    that come at once see the first."""
+    incident = incidents.load(connection, [number], lock=True)[number]
     if incident.source == who.id and said in ("", incident.summary):
         return True
     return any(line.data.get("text") == text for line in incidents.timeline(connection, number))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 from pydantic import SecretStr
 
@@ -82,3 +84,22 @@ def said(answer: httpx.Response) -> str:
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", answer.text, flags=re.DOTALL)
     return " ".join(html.unescape(text).split())
+
+
+@asynccontextmanager
+async def database_away(url: str) -> AsyncIterator[None]:
+    """Another process keeps the SQLite file for itself; PostgreSQL throws everybody out and lets nobody in."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    server, _, name = url.rpartition("/")
+    connection = await asyncpg.connect(f"{server}/postgres")
+    try:
+        await connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+        yield
+        await connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+    finally:
+        await connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -15,12 +16,11 @@ import pytest
 
 from engine.api.reportform import LABELS
 from engine.core.commands import Acknowledge
-from engine.core.errors import NotFound, Overloaded
+from engine.core.errors import Conflict, NotFound, Overloaded
 from engine.core.model import Actor, ActorKind, Role
-from engine.services import reading
+from engine.services import declaring, reading
 from engine.services.access import Keys
-from engine.services.intake import Intake
-from tests.api.reporting import KEY, REPORT, SECTIONS, Desk, open_desk, said
+from tests.api.reporting import KEY, REPORT, SECTIONS, Desk, database_away, open_desk, said
 
 OPS_LEAD = Actor(kind=ActorKind.PERSON, id="ops-lead", name="Operations lead", role=Role.RESPONDER, via="api")
 HOSTILE = "\"><script>alert(1)</script><b x='"
@@ -122,6 +122,18 @@ async def test_a_report_that_is_sent_twice_is_noted_once(desk: Desk) -> None:
     assert [reason for _, reason in await desk.notes()] == ["Ben Ode reports this too: Cards only."]
     await desk.send(summary="Now the app as well.")
     assert [reason for _, reason in await desk.notes()][1:] == ["Mia Berg reports this too: Now the app as well."]
+
+
+async def test_of_many_who_report_at_once_none_is_lost_and_a_second_press_counts_once(desk: Desk) -> None:
+    names = [f"Person {number}" for number in range(8)]
+    answers = await asyncio.gather(*(desk.send(name=name, summary=f"{name} saw it") for name in names * 2))
+    assert {answer.status_code for answer in answers} == {201}
+    view = await desk.view()
+    told = [reason for _, reason in await desk.notes()]
+    assert len(told) == len(set(told)) == len(names) - 1
+    assert all(f"{name} saw it" in (view.incident.summary, *(one.partition(": ")[2] for one in told)) for name in names)
+    with pytest.raises(NotFound):
+        await desk.view("INC-2")
 
 
 async def test_a_bystander_does_not_renew_the_lease_of_the_one_who_has_it(desk: Desk) -> None:
@@ -289,23 +301,57 @@ async def test_so_many_reports_are_taken_in_a_minute_and_the_next_is_kept_in_the
         assert (await desk.send(title="Three")).status_code == 201
 
 
-@pytest.mark.parametrize("broken", [(Intake, "accept"), (Keys, "find_report_page")], ids=lambda one: one[1])
 async def test_while_the_database_is_away_what_was_typed_stays_in_the_form(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, broken: tuple[type, str]
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.db.database.BUSY_SECONDS", 0)
+    async with open_desk(database_url, tmp_path) as desk:
+        report = {"summary": "It burns.", "service": "checkout", "priority": "P1"}
+        assert (await desk.client.get(desk.path)).status_code == 200
+        async with database_away(database_url):
+            answer = await desk.send(**report)
+        _is_given_back(answer)
+        assert (await desk.send(**report)).status_code == 201
+        assert (await desk.view()).incident.summary == "It burns."
+
+
+async def test_before_the_key_is_known_what_was_typed_stays_in_the_form_too(
+    light_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: Any, **__: Any) -> None:
         raise Overloaded("the database can't be reached", retry_after=7)
 
-    monkeypatch.setattr(*broken, away)
-    answer = await desk.send(summary="It burns.", service="checkout", priority="P1")
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+    monkeypatch.setattr(Keys, "find_report_page", away)
+    answer = await light_desk.send(summary="It burns.", service="checkout", priority="P1")
+    _is_given_back(answer)
+    assert answer.headers["retry-after"] == "7"
+    assert "call +49" not in answer.text
+    assert (await light_desk.client.get(light_desk.path)).status_code == 503
+
+
+async def test_where_the_note_can_not_be_stored_the_reporter_is_told_and_can_send_it_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise Conflict("changed_meanwhile", "somebody was faster")
+
+    await desk.send(name="Ben Ode", service="checkout", priority="P1")
+    with monkeypatch.context() as patch:
+        patch.setattr(declaring, "perform", away)
+        _is_given_back(await desk.send(summary="It burns.", service="checkout", priority="P1"))
+    assert await desk.notes() == []
+    assert (await desk.send(summary="It burns.", service="checkout", priority="P1")).status_code == 201
+    assert [reason for _, reason in await desk.notes()] == ["Mia Berg reports this too: It burns."]
+
+
+def _is_given_back(answer: httpx.Response) -> None:
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
     assert "please send it again" in said(answer)
     assert "It burns." in said(answer)
     assert 'value="Checkout is down"' in answer.text
     assert '<option value="checkout" selected>' in answer.text
     assert 'value="P1" checked' in answer.text
-    empty = await desk.client.get(desk.path)
-    assert empty.status_code == (503 if broken[0] is Keys else 200)
 
 
 async def test_a_report_that_is_taken_is_not_called_lost_where_it_can_not_be_read_back(
