@@ -49,6 +49,7 @@ MEANINGS = {
     Priority.P3: "low: routine response",
 }
 SEALED = "*Sealed:* only those who work on it or are invited can see it. Let somebody in by `/tocsin invite`."
+FLAPPING = "it comes and goes, and is left open until it has been quiet for a while."
 VEILED = "This incident is sealed. Those who work on it were told; one of them can invite you."
 OUTCOMES = {"sent": ("✓", "sent"), "failed": ("✗", "failed"), "waiting": ("…", "on its way")}
 EMPTY: tuple[object, ...] = (None, "", [], ())
@@ -135,6 +136,8 @@ def _what(envelope: Envelope) -> list[str]:
     lines = [f"*{incident.ref}* {plain(incident.title)}"]
     if incident.sealed_at:
         lines.append(SEALED)
+    if incident.flapping_since and incident.state.active:
+        lines.append(f"*Flapping since {when(envelope, incident.flapping_since)}:* {FLAPPING}")
     if incident.summary not in ("", incident.title):
         lines.append(plain(incident.summary, 400))
     if incident.status and incident.status_at:
