@@ -204,6 +204,10 @@ class IncidentSummary(View):
     restored_at: datetime | None
     review_due_at: datetime | None
     reopened_at: datetime | None
+    flapping_since: datetime | None
+    """Since when the problem comes and goes too often to be told of each time."""
+    cleared_at: datetime | None
+    """Since when nothing fires, while it is waited whether that lasts."""
     previous: Ref | None
     """The incident of the same key before this one."""
     merged_into: Ref | None

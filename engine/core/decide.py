@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from engine.core.clearing import ENDS_PAGING, end_service
 from engine.core.commands import (
     Advance,
     Assign,
@@ -30,11 +31,11 @@ from engine.core.commands import (
 )
 from engine.core.draft import Case, Decision, Draft, Tickmark, unchanged
 from engine.core.errors import NotFound, Refusal
-from engine.core.firing import ENDS_PAGING, new_cycle, start
+from engine.core.firing import new_cycle, start
 from engine.core.lease import acknowledge, already, renew
 from engine.core.lifecycle import close_quietly, enter, next_state
 from engine.core.model import ActionItem, Actor, Duty, MessageKind, State
-from engine.core.notices import ask_for_room, post_reports, tell
+from engine.core.notices import ask_for_room, tell
 from engine.core.paging import numbers, page_level, page_others, seat_paged
 from engine.core.priority import set_priority
 from engine.core.sealing import check_admitted, invite, seal_by_command, unseal
@@ -124,29 +125,6 @@ def _resolve(draft: Draft, command: Resolve, actor: Actor, state: State) -> Deci
 
 def _day(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d}" if at else "no date"
-
-
-def end_service(draft: Draft, actor: Actor, restored: datetime, validation: str | None, reason: str) -> None:
-    """Service is restored: into review, no page of any level from now on."""
-    draft.record(Kind.RESOLVED, actor, reason, restored_at=format_time(restored), validation=validation, by=actor.id)
-    enter(draft, State.REVIEW, actor, reason)
-    draft.change(
-        restored_at=restored,
-        validation=validation,
-        resolved_at=draft.now,
-        review_due_at=draft.now + draft.case.policy.review_within,
-        lease_until=None,
-        lease_asked_at=None,
-        hold_until=None,
-    )
-    draft.stop(ENDS_PAGING, "the incident is resolved")
-    post_reports(draft)
-    draft.record(
-        Kind.REPORT_DRAFTED,
-        actor,
-        "the review begins",
-        review_due_at=format_time(draft.now + draft.case.policy.review_within),
-    )
 
 
 def _reopen(draft: Draft, command: Reopen, actor: Actor, state: State) -> Decision:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from engine.core.classify import tightened
 from engine.core.draft import Case
+from engine.core.flapping import quiet_of
 from engine.core.hours import end_of_next_business_day, next_opening
 from engine.core.model import Incident, Priority, State, Timer, TimerKind, TimerState, Until
 from engine.core.policy import BusinessHours, Hours, Ladder, Level, Step
@@ -38,6 +39,7 @@ def _wanted(case: Case) -> Iterator[Timer]:
         ladder = case.ladder
         yield from _lease(case)
         yield from _update(case, ladder)
+        yield from _quiet(case)
         if silent(case):
             yield from _queue(case, ladder)
             yield from _response(case, ladder)
@@ -172,6 +174,15 @@ def _update(case: Case, ladder: Ladder) -> Iterator[Timer]:
     due = incident.update_due_at or last + every
     key = f"update:{due.timestamp():.0f}"
     yield Timer(key=key, kind=TimerKind.UPDATE, due_at=due, reason="a status update is due")
+
+
+def _quiet(case: Case) -> Iterator[Timer]:
+    """Nothing fires any more; what begins again in time stays one incident."""
+    cleared_at = case.incident.cleared_at
+    if cleared_at is not None:
+        quiet = quiet_of(case, case.incident)
+        key, reason = f"quiet:{cleared_at.timestamp():.0f}", f"all alerts have been clear for {spell(quiet)} then"
+        yield Timer(key=key, kind=TimerKind.QUIET, due_at=cleared_at + quiet, reason=reason)
 
 
 def _queue(case: Case, ladder: Ladder) -> Iterator[Timer]:

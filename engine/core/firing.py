@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from engine.core.clearing import quiet_is_over
 from engine.core.draft import Case, Decision, Draft
 from engine.core.escalation import EXHAUSTED, LATE_AFTER, Due, plan, sort_due
 from engine.core.hours import is_open
@@ -175,6 +176,11 @@ def new_cycle(draft: Draft) -> None:
     )
 
 
+def _fire_quiet(draft: Draft, timer: Timer, late: str) -> None:
+    del timer, late  # what there is to say is how long it has been quiet
+    quiet_is_over(draft)
+
+
 def _fire_queue(draft: Draft, timer: Timer, late: str) -> None:
     if timer.key.startswith(EXHAUSTED):
         due = format_time(timer.due_at)
@@ -202,10 +208,10 @@ FIRE: dict[TimerKind, Callable[[Draft, Timer, str], None]] = {
     TimerKind.LEASE: _fire_lease,
     TimerKind.LEASE_ANSWER: _fire_lease_answer,
     TimerKind.UPDATE: _fire_update,
+    TimerKind.QUIET: _fire_quiet,
     TimerKind.QUEUE: _fire_queue,
     TimerKind.REVIEW: _fire_review,
     TimerKind.CLOSE: _fire_close,
 }
 
 ENDS_LEVEL_1 = frozenset({Until.ACKNOWLEDGED})
-ENDS_PAGING = frozenset(Until)

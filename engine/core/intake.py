@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from engine.core.classify import classify, tightened
-from engine.core.decide import end_service
+from engine.core.clearing import all_clear
 from engine.core.draft import Case, Decision, Draft, unchanged
 from engine.core.enrichment import Addition, enrich
 from engine.core.firing import start
+from engine.core.flapping import begun, flaps, mark, note_begin
 from engine.core.model import (
     ENGINE,
     OWN,
@@ -25,8 +26,8 @@ from engine.core.model import (
     State,
     incident_ref,
 )
-from engine.core.notices import ask_for_room, post_cards, tell
-from engine.core.policy import Clearing, Config
+from engine.core.notices import ask_for_room, post_cards
+from engine.core.policy import Config
 from engine.core.priority import set_priority
 from engine.core.routing import NOWHERE, Routed, route, told
 from engine.core.sealing import seal, why_sealed
@@ -46,6 +47,7 @@ class AlertAction(StrEnum):
     SILENCED = "silenced"
     INHIBITED = "inhibited"
     DELAYED = "delayed"
+    DAMPED = "damped"
     HEARTBEAT = "heartbeat"  # it says that all is well, and opens nothing
 
 
@@ -113,13 +115,15 @@ def _fit(key: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opening:
-    """What the outside gives to a new incident: its number, the revision, who can be reached, its predecessor."""
+    """What the outside gives to a new incident: its number, the revision, who can be reached, its predecessor, and when
+    the problem began to fire in that."""
 
     number: int
     revision: int
     reachable: frozenset[str]
     now: datetime
     previous: int | None = None
+    begun_before: tuple[datetime, ...] = ()
     playbook: str | None = None
     playbook_reason: str = ""
 
@@ -148,9 +152,12 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
         updated_at=now,
         previous=opening.previous,
         playbook=opening.playbook,
+        begun_at=begun(config.flapping, opening.begun_before, now),
     )
     draft = Draft(Case(incident=incident, config=config, reachable=opening.reachable), now)
     _record_opening(draft, first, urgent)
+    if flaps(config.flapping, incident.begun_at):
+        mark(draft, first.actor)
     if opening.playbook:
         draft.record(Kind.PLAYBOOK_ATTACHED, ENGINE, opening.playbook_reason, playbook=opening.playbook)
     for placed in arrivals[1:]:
@@ -225,7 +232,7 @@ def take(case: Case, known: Mapping[str, AlertStatus], arrivals: Sequence[Placed
     outcomes = tuple(_take_one(draft, status, placed) for placed in arrivals)
     _raise_if_worse(draft, [placed for placed in arrivals if _fires(placed, status)])
     if AlertAction.RESOLVED in outcomes and AlertStatus.FIRING not in status.values():
-        _all_clear(draft, arrivals[-1].actor)
+        all_clear(draft, arrivals[-1].actor)
     if draft.events:
         return Taken(decision=draft.decision("taken"), outcomes=outcomes)
     return Taken(decision=unchanged(case.incident, "repeated", "nothing new"), outcomes=outcomes)
@@ -251,9 +258,12 @@ def _take_one(draft: Draft, status: dict[str, AlertStatus], placed: Placed) -> A
         return AlertAction.RESOLVED
     if before is AlertStatus.FIRING:
         return AlertAction.REPEATED
+    begins = AlertStatus.FIRING not in status.values()
     status[fingerprint] = AlertStatus.FIRING
     draft.record(Kind.ALERT_JOINED, placed.actor, alert.title, fingerprint=fingerprint, again=before is not None)
-    return AlertAction.JOINED
+    if begins:
+        note_begin(draft, placed.actor)
+    return AlertAction.DAMPED if begins and draft.incident.flapping_since else AlertAction.JOINED
 
 
 def _fires(placed: Placed, status: Mapping[str, AlertStatus]) -> bool:
@@ -272,18 +282,6 @@ def _raise_if_worse(draft: Draft, firing: Sequence[Placed]) -> None:
         reason = f"an alert is {found.priority} now: {found.reason}"
         found = replace(found, respond_within=tightened(found.respond_within, before))
         set_priority(draft, found.priority, placed.actor, reason, found)
-
-
-def _all_clear(draft: Draft, actor: Actor) -> None:
-    incident, clearing = draft.incident, draft.case.policy.resolve_on_clear
-    nobody_looked = incident.state is State.DETECTION
-    if clearing is Clearing.ALWAYS or (clearing is Clearing.DETECTION and nobody_looked):
-        end_service(draft, actor, draft.now, "all alerts cleared", "all alerts cleared")
-        return
-    draft.record(Kind.ALERTS_CLEARED, actor, "all alerts cleared; a person has to resolve", state=incident.state.value)
-    owner = incident.commander or incident.acknowledged_by
-    if owner:
-        tell(draft, owner, f"All alerts of {incident.ref} have cleared. Is it resolved?")
 
 
 def report_by_hand(title: str, summary: str, service: str | None, priority: Priority | None) -> Alert:

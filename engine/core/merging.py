@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from engine.core.clearing import ENDS_PAGING
 from engine.core.commands import (
     Merge,
 )
 from engine.core.draft import Case, Decision, Draft
 from engine.core.errors import Refusal
-from engine.core.firing import ENDS_PAGING
 from engine.core.lifecycle import enter, next_state
 from engine.core.model import Actor, Classification
 from engine.core.priority import set_priority

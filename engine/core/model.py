@@ -96,6 +96,7 @@ class TimerKind(StrEnum):
     LEASE = "lease"  # ask the owner "still on it?"
     LEASE_ANSWER = "lease_answer"  # the question went unanswered
     UPDATE = "update"  # a status update is due
+    QUIET = "quiet"  # all alerts have been clear for long enough
     QUEUE = "queue"  # tell the operations queue in business hours
     REVIEW = "review"  # the review is due
     CLOSE = "close"  # nothing happened for long enough: close by itself
@@ -219,6 +220,8 @@ class Incident:
     `duties` holds, by duty, who does it besides the commander.
     `room_at` is when a channel of its own was asked for. `status` is what was last said to those who wait, at
     `status_at`; `update_due_at` is when the commander is to be reminded of the next, once that was moved.
+    `begun_at` is when the problem has lately begun to fire, in incidents before this one too; `flapping_since` is since
+    when that is too often; `cleared_at` since when nothing fires, while it is waited whether that lasts.
     `level` is the highest level paged so far, 0 before the first page. `lease_owner` has the incident now: the one who
     acknowledged, until it is handed over.
     """
@@ -276,6 +279,9 @@ class Incident:
     reopened_at: datetime | None = None
     previous: int | None = None
     playbook: str | None = None
+    begun_at: tuple[datetime, ...] = ()
+    flapping_since: datetime | None = None
+    cleared_at: datetime | None = None
     timeline_seq: int = 0
     timeline_hash: str = ""
 

@@ -121,6 +121,9 @@ class Policy(Model):
     P2: Ladder
     P3: Ladder
     resolve_on_clear: Clearing = Clearing.DETECTION
+    clear_after: Span = timedelta()
+    """For how long nothing may fire again before an incident is resolved by its alerts. What fires meanwhile is part of
+    it and pages nobody anew."""
     lease_answer_within: SpanAhead = timedelta(minutes=5)
     """When the question "still on it?" has to be answered; then level 1 is paged again."""
     review_within: SpanAhead = timedelta(days=5)
@@ -323,6 +326,15 @@ class Playbooks(Model):
     attach: tuple[PlaybookRule, ...] = ()
 
 
+class Flapping(Model):
+    """A problem that comes and goes is one incident: once it has begun to fire `times` times `within` this time, it is
+    left open until nothing has fired for as long as `quiet`."""
+
+    times: Annotated[int, Field(ge=2, le=100)] = 5
+    within: SpanAhead = timedelta(hours=1)
+    quiet: SpanAhead = timedelta(minutes=15)
+
+
 class Queue(Model):
     """An address for nobody in particular."""
 
@@ -403,6 +415,8 @@ class Config(Model):
     sealing: tuple[SealRule, ...] = ()
     """Which incidents are nobody's business but those who work on them; any can be sealed by hand."""
     bundling: Bundling = Bundling()
+    flapping: Flapping | None = None
+    """Without it each time that a problem comes back is an incident of its own, as the standard has it."""
     enrichment: Annotated[tuple[Enrichment, ...], Field(max_length=10)] = ()
     """Tables are looked up in this order; one may go by what another gave."""
     routes: tuple[Route, ...] = ()

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     ALERT_RESOLVED = "alert.resolved"
     ALERT_INHIBITED = "alert.inhibited"
     ALERTS_CLEARED = "alert.all_cleared"
+    FLAPPING = "alert.flapping"
     PAGE_DECIDED = "page.decided"
     PAGE_SENT = "page.sent"
     PAGE_FAILED = "page.failed"

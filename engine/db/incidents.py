@@ -12,7 +12,7 @@ from engine.core.errors import Conflict
 from engine.core.model import OPEN_STATES, Event, Incident, RecordedAlert, RecordedEvent
 from engine.core.timeline import chain
 from engine.db.bulk import Change, insert_rows, update_rows
-from engine.db.rows import changed_columns, event_row, read_alert, read_event, read_incident
+from engine.db.rows import changed_columns, event_row, read_alert, read_event, read_incident, read_times
 from engine.db.tables import alerts, events, incidents, key_aliases
 
 OPEN = tuple(state.value for state in OPEN_STATES)
@@ -23,6 +23,7 @@ IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 LOAD = select(incidents).where(incidents.c.id.in_(IDS)).order_by(incidents.c.id)
 LOCK = LOAD.with_for_update()
 SOURCES = select(incidents.c.id, incidents.c.source).where(incidents.c.id.in_(IDS))
+BEGUN = select(incidents.c.id, incidents.c.begun_at).where(incidents.c.id.in_(IDS))
 HEADS = (
     select(incidents.c.id, incidents.c.timeline_seq, incidents.c.timeline_hash)
     .where(incidents.c.id.in_(IDS))
@@ -60,6 +61,12 @@ def sources_of(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """Without a look at the rest of the row, which may be what can't be read."""
     rows = connection.execute(SOURCES, {"ids": list(ids)}) if ids else ()
     return {row[0]: row[1] for row in rows}
+
+
+def begun_at_of(connection: Connection, ids: Collection[int]) -> dict[int, tuple[datetime, ...]]:
+    """When the problem of each has begun to fire."""
+    rows = connection.execute(BEGUN, {"ids": list(ids)}) if ids else ()
+    return {row.id: read_times(row.begun_at) for row in rows}
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -40,6 +40,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
     row = dict(vars(incident))
     row["classification"] = classification_json(incident.classification)
     row["level_caps"] = caps_json(incident.level_caps)
+    row["begun_at"] = times_json(incident.begun_at)
     row["priority"], row["state"] = str(incident.priority), str(incident.state)
     return row
 
@@ -52,7 +53,13 @@ def changed_columns(before: Incident, after: Incident) -> dict[str, Any]:
         changed["classification"] = classification_json(after.classification)
     if "level_caps" in changed:
         changed["level_caps"] = caps_json(after.level_caps)
+    if "begun_at" in changed:
+        changed["begun_at"] = times_json(after.begun_at)
     return changed
+
+
+def times_json(times: Sequence[datetime]) -> list[str]:
+    return [format_time(at) for at in times]
 
 
 def caps_json(caps: Mapping[int, datetime]) -> dict[str, str]:
@@ -82,12 +89,17 @@ def read_classification(data: Mapping[str, Any]) -> Classification:
     )
 
 
+def read_times(texts: Sequence[str] | None) -> tuple[datetime, ...]:
+    return tuple(datetime.fromisoformat(text) for text in texts or ())
+
+
 def read_incident(row: Row[Any]) -> Incident:
     values = dict(zip(INCIDENT_FIELDS, INCIDENT_VALUES(row), strict=True))
     values["classification"] = read_classification(values["classification"])
     values["level_caps"] = {int(level): datetime.fromisoformat(due) for level, due in values["level_caps"].items()}
     values["duties"] = values["duties"] or {}
     values["declined"] = tuple(values["declined"] or ())
+    values["begun_at"] = read_times(values["begun_at"])
     values["invited"] = tuple(values["invited"] or ())
     values["priority"], values["state"] = Priority(values["priority"]), State(values["state"])
     return Incident.of(values)

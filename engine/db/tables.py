@@ -84,6 +84,9 @@ class IncidentRow(SQLModel, table=True):
     closed_at: datetime | None = when(nullable=True)
     merged_into: int | None
     previous: int | None
+    begun_at: Any = json(nullable=True)
+    flapping_since: datetime | None = when(nullable=True)
+    cleared_at: datetime | None = when(nullable=True)
     timeline_seq: int
     timeline_hash: str
 

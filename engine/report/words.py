@@ -47,6 +47,7 @@ KINDS = {
     Kind.ALERT_RESOLVED: "Alert cleared",
     Kind.ALERT_INHIBITED: "Another alert muted by this incident",
     Kind.ALERTS_CLEARED: "All alerts cleared",
+    Kind.FLAPPING: "It comes and goes",
     Kind.PAGE_DECIDED: "Page decided",
     Kind.PAGE_SENT: "Page sent",
     Kind.PAGE_FAILED: "Page failed",

@@ -23,6 +23,7 @@ SAID: Mapping[AlertAction, tuple[str, str]] = {
     AlertAction.JOINED: ("key", "its key leads to"),
     AlertAction.REPEATED: ("fingerprint", "it fires already in"),
     AlertAction.RESOLVED: ("fingerprint", "it was firing in"),
+    AlertAction.DAMPED: ("flapping", "it comes and goes, which is one problem:"),
     AlertAction.IGNORED: ("fingerprint", "it is not on record as firing"),
 }
 """The rule that decides, and why, of what comes to alerts by what is on record about them."""
@@ -145,11 +146,22 @@ class Rounds:
                 openings.append(firing)
                 later.extend(rest)
         numbers = incidents.next_ids(self.connection, len(openings)) if openings else []
+        begun = self._begun(openings)
         for number, group in zip(numbers, openings, strict=True):
-            self._open_one(number, group, group[0].found.latest)
+            latest = group[0].found.latest
+            self._open_one(number, group, latest, begun.get(latest or 0, ()))
         return later
 
-    def _open_one(self, number: int, group: Sequence[Arrival], previous: int | None) -> None:
+    def _begun(self, openings: Sequence[Sequence[Arrival]]) -> dict[int, tuple[datetime, ...]]:
+        """Of the incident before each, where there was one and that counts."""
+        if self.revision.config.flapping is None:
+            return {}
+        latest = {group[0].found.latest for group in openings}
+        return incidents.begun_at_of(self.connection, [number for number in latest if number is not None])
+
+    def _open_one(
+        self, number: int, group: Sequence[Arrival], previous: int | None, begun_before: tuple[datetime, ...]
+    ) -> None:
         config = self.revision.config
         placed = [arrival.placed for arrival in group]
         worst = most_urgent(placed)
@@ -164,6 +176,7 @@ class Rounds:
             reachable=self.reachable,
             now=self.now,
             previous=previous,
+            begun_before=begun_before,
             playbook=playbook.version if playbook else None,
             playbook_reason=why,
         )

@@ -307,12 +307,14 @@ def next_step(config: Config, incident: Incident, known: KnownTimers, zone: str)
 def _told(config: Config, incident: Incident, timer: Timer) -> str:
     level = next((level for level in config.levels.values() if level.number == timer.level), None)
     owner = _name(config, incident.lease_owner)
-    if timer.kind is TimerKind.LEASE:
-        return f'{owner} is asked "still on it?"'
-    if timer.kind is TimerKind.LEASE_ANSWER:
-        return f"level 1 is paged again, unless {owner} answers"
-    if timer.kind is TimerKind.UPDATE:
-        return f"{_name(config, incident.commander)} is reminded of a status update"
+    told = {
+        TimerKind.LEASE: f'{owner} is asked "still on it?"',
+        TimerKind.LEASE_ANSWER: f"level 1 is paged again, unless {owner} answers",
+        TimerKind.UPDATE: f"{_name(config, incident.commander)} is reminded of a status update",
+        TimerKind.QUIET: "it is resolved by itself, unless something fires again",
+    }
+    if timer.kind in told:
+        return told[timer.kind]
     if level is None or not incident.classification.page:
         return ""
     if timer.kind is TimerKind.PAGE:

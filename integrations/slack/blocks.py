@@ -48,6 +48,8 @@ MEANINGS = {
     Priority.P2: "medium: standard response",
     Priority.P3: "low: routine response",
 }
+SEALED = "*Sealed:* only those who work on it or are invited can see it. Let somebody in by `/tocsin invite`."
+FLAPPING = "it comes and goes, and is left open until it has been quiet for a while."
 VEILED = "This incident is sealed. Those who work on it were told; one of them can invite you."
 OUTCOMES = {"sent": ("✓", "sent"), "failed": ("✗", "failed"), "waiting": ("…", "on its way")}
 EMPTY: tuple[object, ...] = (None, "", [], ())
@@ -132,6 +134,10 @@ def _what(envelope: Envelope) -> list[str]:
     """What broke, and what was last said about it."""
     incident = envelope.incident
     lines = [f"*{incident.ref}* {plain(incident.title)}"]
+    if incident.sealed_at:
+        lines.append(SEALED)
+    if incident.flapping_since and incident.state.active:
+        lines.append(f"*Flapping since {when(envelope, incident.flapping_since)}:* {FLAPPING}")
     if incident.summary not in ("", incident.title):
         lines.append(plain(incident.summary, 400))
     if incident.status and incident.status_at:

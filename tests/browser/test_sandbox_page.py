@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from engine.core.headline import standing
 from engine.core.model import MessageKind, State
+from engine.core.sealing import veil
 from engine.ports import Envelope
 from engine.sandbox import sandbox
 from integrations.sandbox.slack import SlackSandbox
@@ -97,6 +99,8 @@ async def test_an_incident_is_declared_on_the_page(tmp_path: Path) -> None:
 
 ASKED = {**ACKNOWLEDGED, "lease_asked_at": at(18)}
 HELD = {**ACKNOWLEDGED, "hold_until": at(60), "hold_by": "ana", "hold_reason": "the rollback runs"}
+SEALED: dict[str, Any] = {"sealed_at": at(1), "invited": ("ana",)}
+VEILED = veil(envelope(**SEALED).incident)
 HOSTILE = "<img src=x onerror=alert(1)> *bold* <!channel> &lt;b&gt;"
 STATES: dict[str, tuple[Envelope, str]] = {
     "unanswered": (PAGE, "Nobody has acknowledged this yet."),
@@ -108,6 +112,11 @@ STATES: dict[str, tuple[Envelope, str]] = {
     "review": (envelope(**RESOLVED), "Service restored at"),
     "closed": (envelope(**{**RESOLVED, "state": State.CLOSED}), "The review is done."),
     "cancelled": (envelope(state=State.CANCELLED), "INC-42 is cancelled."),
+    "sealed": (envelope(**SEALED), "Sealed: only those who work on it or are invited can see it."),
+    "veiled": (
+        replace(PAGE, incident=VEILED, headline=standing(VEILED, State.DETECTION.value), veiled=True),
+        "This incident is sealed. Those who work on it were told; one of them can invite you.",
+    ),
     "merged": (envelope(state=State.MERGED, merged_into=7), "INC-42 is merged into INC-7."),
     "hostile": (replace(PAGE, alerts=(replace(ALERT, title=HOSTILE),)), "<img src=x onerror=alert(1)>"),
 }

@@ -268,5 +268,6 @@ def test_a_report_by_a_person_takes_the_same_path() -> None:
 
 def test_the_actions_of_the_webhook_s_answer_are_the_documented_ones() -> None:
     assert {action.value for action in AlertAction} == {
-        *("opened", "joined", "repeated", "resolved", "ignored", "silenced", "inhibited", "delayed", "heartbeat"),
+        *("opened", "joined", "repeated", "resolved", "ignored"),
+        *("silenced", "inhibited", "delayed", "damped", "heartbeat"),
     }
