@@ -59,6 +59,7 @@ def listing(
     *,
     integration: str | None = None,
     problems: bool = False,
+    since: datetime | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[RawRequest]:
@@ -68,6 +69,8 @@ def listing(
         query = query.where(raw_requests.c.integration == integration)
     if problems:
         query = query.where(raw_requests.c.problem.is_not(None))
+    if since is not None:
+        query = query.where(raw_requests.c.received_at >= since)
     if before is not None:
         query = query.where(raw_requests.c.id < before)
     return [_read(row, b"") for row in connection.execute(query)]
