@@ -7,7 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from engine.api.views import View
+from engine.core.intake import AlertAction
+from engine.core.model import AlertStatus, Priority
 from engine.core.requests import RawRequest
+from engine.services.replaying import Into, Replayed, TriedAlert
+from engine.services.wayfinding import Way
 
 
 class RequestView(View):
@@ -53,6 +57,69 @@ class RequestPage(View):
     """The cursor of the next page; null at the end."""
 
 
+class WayPage(View):
+    """Somebody who would be paged first. `contact` is null for an address that belongs to nobody in particular."""
+
+    contact: str | None
+    address: str
+    channel: str
+    level: int
+
+
+class WayView(View):
+    """Where an alert would go if it were the first of its incident, with every channel able to send and nothing that
+    mutes it."""
+
+    routes: tuple[str, ...]
+    service: str
+    priority: Priority
+    rule: str
+    reason: str
+    policy: str
+    pages: tuple[WayPage, ...]
+    otherwise: str | None
+    """What comes first where nobody is paged at once."""
+
+
+class TriedView(View):
+    title: str
+    status: AlertStatus
+    way: WayView | None
+    said: str
+    """Why there is no way for it."""
+
+
+class TakenView(View):
+    """What became of one alert in the engine."""
+
+    fingerprint: str
+    action: AlertAction
+    incident: str | None
+    rule: str
+    reason: str
+
+
+class FaultView(View):
+    """An alert that could not be read; the others were."""
+
+    path: str
+    reason: str
+
+
+class ReplayAnswer(View):
+    """What came of reading a request anew: `tried` on trial, `taken` in the engine."""
+
+    number: int
+    integration: str
+    into: Into
+    sentence: str
+    tried: tuple[TriedView, ...]
+    taken: tuple[TakenView, ...]
+    faults: tuple[FaultView, ...]
+    note: str
+    """Why a body that is in order holds no alert."""
+
+
 def request_view(request: RawRequest) -> RequestView:
     return RequestView(**_of(request))
 
@@ -75,3 +142,38 @@ def _of(request: RawRequest) -> dict[str, Any]:
         "size": request.size,
         "cut": request.cut,
     }
+
+
+def replay_answer(replayed: Replayed) -> ReplayAnswer:
+    return ReplayAnswer(
+        number=replayed.request.id,
+        integration=replayed.request.integration,
+        into=replayed.into,
+        sentence=replayed.sentence,
+        tried=tuple(map(_tried, replayed.tried)),
+        taken=tuple(map(TakenView.model_validate, replayed.outcomes)),
+        faults=tuple(map(FaultView.model_validate, replayed.parsed.faults)),
+        note=replayed.parsed.note,
+    )
+
+
+def _tried(one: TriedAlert) -> TriedView:
+    way = _way(one.way) if one.way else None
+    return TriedView(title=one.alert.title, status=one.alert.status, way=way, said=one.said)
+
+
+def _way(way: Way) -> WayView:
+    placed = way.placed
+    return WayView(
+        routes=tuple(trial.route.name for trial in way.trials if trial.taken),
+        service=placed.service,
+        priority=placed.found.priority,
+        rule=placed.found.rule,
+        reason=placed.found.reason,
+        policy=way.policy,
+        pages=tuple(
+            WayPage(contact=page.contact, address=page.address, channel=page.channel, level=page.level)
+            for page in way.pages
+        ),
+        otherwise=None if way.pages else way.otherwise,
+    )

@@ -1,4 +1,4 @@
-"""`tocsin request list|show`: what senders have sent, and what came of it."""
+"""`tocsin request list|show|replay`: what senders have sent, what came of it, and what would now."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from engine.api.request_views import RequestDetail, RequestView, request_detail, request_view
+from engine.api.request_views import (
+    ReplayAnswer,
+    RequestDetail,
+    RequestView,
+    TriedView,
+    WayView,
+    replay_answer,
+    request_detail,
+    request_view,
+)
 from engine.bootstrap import Application
 from engine.cli.options import AsJson, Zone, machine_zone, parse_span
 from engine.cli.screen import facts, note, plain, say, show_json, stamp, table
-from engine.cli.session import run, user
+from engine.cli.session import left_lying, run, user, warn_of
 from engine.core.requests import RawRequest
 from engine.report.words import count
 from engine.services import kept
+from engine.services.replaying import Into, Replayed
 
 app = typer.Typer(help="What senders have sent, kept for a while without secrets.", no_args_is_help=True)
 
@@ -68,6 +78,64 @@ def show(number: Number, zone: Zone = None, as_json: AsJson = False) -> None:
         show_json(view)
     else:
         _show_one(view, zone or machine_zone())
+
+
+@app.command("replay")
+def replay(
+    number: Number,
+    into: Annotated[Into, typer.Option("--into", help="engine: as if its sender had sent it again.")] = Into.TRIAL,
+    as_json: AsJson = False,
+) -> None:
+    """Read a request with its integration as it is now; no signature is checked again. On trial it says of each alert
+    what would come of it, and opens nothing."""
+
+    async def work(app: Application) -> tuple[Replayed, int]:
+        return await app.replays.replay(number, into, user()), await left_lying(app)
+
+    replayed, messages = run(work)
+    view = replay_answer(replayed)
+    if as_json:
+        show_json(view)
+    else:
+        _show_replayed(view)
+    if into is Into.ENGINE:
+        warn_of(messages)
+
+
+def _show_replayed(view: ReplayAnswer) -> None:
+    say(plain(view.sentence))
+    for one in view.tried:
+        say(f"\n{plain(one.title)}", style="bold")
+        facts(_tried(one))
+    if view.taken:
+        rows = ((one.fingerprint, one.action, one.incident, one.reason) for one in view.taken)
+        table("Fingerprint", "What came of it", "Incident", "Why", rows=rows)
+    for fault in view.faults:
+        note(f"{plain(fault.path)} can't be read: {plain(fault.reason)}")
+    if view.note:
+        note(f"No alert, and nothing wrong: {plain(view.note)}")
+
+
+def _tried(one: TriedView) -> Iterator[tuple[str, object]]:
+    yield "status", one.status
+    way = one.way
+    if way is None:
+        yield "pages", f"nobody; {one.said}"
+        return
+    yield "routes", ", ".join(way.routes)
+    yield "service", way.service
+    yield "policy", way.policy
+    yield "priority", f"{way.priority}: {way.reason} (rule {way.rule})"
+    yield "pages", _pages(way)
+
+
+def _pages(way: WayView) -> str:
+    """Each who is paged first, with the channels."""
+    channels: dict[str, list[str]] = {}
+    for page in way.pages:
+        channels.setdefault(page.contact or page.address, []).append(page.channel)
+    named = [f"{who} by {', '.join(dict.fromkeys(own))}" for who, own in channels.items()]
+    return "; ".join(named) or f"nobody at once; {way.otherwise}"
 
 
 def _show_list(views: list[RequestView], zone: ZoneInfo) -> None:

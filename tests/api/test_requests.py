@@ -9,9 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from engine.bootstrap import registry
+from engine.config.load import load
+from engine.config.stored import to_document
 from engine.core.model import Role
-from tests.api.asking import refused
-from tests.api.conftest import KEYS, House
+from engine.services import configs
+from tests.api.asking import INCIDENTS, refused
+from tests.api.conftest import KEYS, House, config_text
 
 REQUESTS = "/api/v1/requests"
 ALERTMANAGER = f"/webhooks/alertmanager/{KEYS['alertmanager']}"
@@ -90,3 +94,72 @@ async def test_what_was_in_a_request_is_for_administrators(house: House, admin: 
         async with house.client(role) as client:
             assert "not what was in them" in refused(await client.get(f"{REQUESTS}/1"), 403, "role_too_low")
     assert "no request 99" in refused(await admin.get(f"{REQUESTS}/99"), 404, "request_unknown")
+
+
+def mended(**settings: Any) -> str:
+    """The configuration with other settings for the generic integration."""
+    document = json.loads(config_text())
+    document["integrations"]["generic"] |= settings
+    return json.dumps(document)
+
+
+async def apply(house: House, text: str) -> None:
+    config = to_document(load(text, "tocsin.yaml", registry()))
+    await configs.apply(house.app.context, document=config, digest=str(hash(text)), by="test")
+
+
+async def replay(client: httpx.AsyncClient, number: int, into: str) -> httpx.Response:
+    return await client.post(f"{REQUESTS}/{number}/replay", json={"into": into})
+
+
+MISREAD = {"headline": "Checkout is down", "severity": "critical", "id": "7"}
+
+
+async def test_a_request_that_was_refused_opens_its_incident_once_the_configuration_is_mended(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    assert (await admin.post(GENERIC, json=MISREAD)).status_code == 422
+    await house.app.requests.drained()
+    assert "title" in refused(await replay(admin, 1, "engine"), 422, "unreadable")
+    await apply(house, mended(fields={"title": "headline", "fingerprint": "id"}))
+    tried = (await replay(admin, 1, "trial")).json()
+    [one] = tried["tried"]
+    assert (one["title"], one["way"]["priority"], one["way"]["service"]) == ("Checkout is down", "P1", "default")
+    assert {page["contact"] for page in one["way"]["pages"]} == {"ops-lead"}
+    assert tried["taken"] == []
+    assert (await admin.get(INCIDENTS)).json()["items"] == []
+    answer = await replay(admin, 1, "engine")
+    assert answer.json()["sentence"] == "Request 1 of generic was taken once more: 1 opened."
+    assert [(one["action"], one["incident"]) for one in answer.json()["taken"]] == [("opened", "INC-1")]
+    timeline = (await admin.get(f"{INCIDENTS}/INC-1/timeline")).json()["items"]
+    assert timeline[0]["actor"] == "source:generic via generic, replayed from request 1 by token:admin"
+    over = await admin.post(GENERIC, json=MISREAD | {"status": "resolved"})
+    assert [(one["action"], one["incident"]) for one in over.json()["alerts"]] == [("resolved", "INC-1")]
+
+
+async def test_what_is_not_all_there_or_has_no_integration_any_more_is_not_replayed(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    await admin.post(GENERIC, json={"title": "Long", "summary": "x" * 300_000})
+    await admin.post(ALERTMANAGER, json=FIRING)
+    await house.app.requests.drained()
+    sentence = refused(await replay(admin, 1, "trial"), 409, "request_cut")
+    assert sentence.startswith("Request 1 can't be replayed: of its 3000")
+    document = json.loads(config_text())
+    del document["integrations"]["alertmanager"]
+    await apply(house, json.dumps(document))
+    sentence = refused(await replay(admin, 2, "engine"), 409, "integration_gone")
+    assert sentence == "Request 2 can't be replayed: its integration alertmanager is not in the configuration any more."
+    refused(await replay(admin, 9, "trial"), 404, "request_unknown")
+    assert len((await admin.get(INCIDENTS)).json()["items"]) == 2
+
+
+async def test_only_administrators_replay(house: House, admin: httpx.AsyncClient) -> None:
+    await admin.post(GENERIC, json={"title": "Slow", "severity": "critical", "status": "resolved"})
+    await house.app.requests.drained()
+    for role in (Role.VIEWER, Role.RESPONDER, Role.MANAGER):
+        async with house.client(role) as client:
+            for into in ("trial", "engine"):
+                refused(await replay(client, 1, into), 403, "role_too_low")
+    [over] = (await replay(admin, 1, "trial")).json()["tried"]
+    assert (over["status"], over["way"]) == ("resolved", None)

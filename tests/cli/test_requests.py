@@ -57,3 +57,17 @@ def test_requests_are_listed_and_shown(sent: Cli) -> None:
     assert json.loads(sent.done("request", "show", "1", "--json").json["body"]) == FIRING
     ran = sent("request", "show", "99")
     assert (ran.code, "There is no request 99" in ran.err) == (1, True)
+
+
+def test_a_request_is_tried_and_then_taken_once_more(sent: Cli) -> None:
+    sent.done("incident", "cancel", "INC-1", "--code", "test", "--reason", "it was a test")
+    tried = sent.done("request", "replay", "1").out
+    for part in ("Down", "nothing was opened", "P1", "ops-lead by "):
+        assert part in tried
+    assert len(sent.done("incident", "list", "--json").json["items"]) == 0
+    taken = sent.done("request", "replay", "1", "--into", "engine", "--json").json
+    [outcome] = taken["taken"]
+    assert outcome["action"] == "opened"
+    assert "replayed from request 1 by person:cli:" in sent.done("report", outcome["incident"], "--format", "md").out
+    ran = sent("request", "replay", "2")
+    assert (ran.code, "missing required field" in ran.err) == (1, True)
