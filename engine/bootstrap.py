@@ -55,6 +55,7 @@ from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.probing import Probes
+from engine.services.readability import Readability
 from engine.services.rehearing import Rehearing
 from engine.services.replaying import Replays
 from engine.services.requests import RawRequests
@@ -295,7 +296,7 @@ async def _wire(
     watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_heard_again)]
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=watches)
     switch = _switch(settings, context, ticker, metrics)
-    requests = RawRequests(context, metrics.requests_lost.inc)
+    requests = RawRequests(context, metrics.requests_lost.inc, Readability(context, report).look)
     replays = Replays(context, intake, SOURCES, _reveal)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -59,10 +59,15 @@ class Came:
         )
 
 
+Look = Callable[[Sequence[Came]], Awaitable[None]]
+"""Sees every request that was answered, many at a time, once they are written. May raise Overloaded."""
+
+
 class RawRequests:
-    def __init__(self, context: Context, lost: Callable[[int], None]) -> None:
+    def __init__(self, context: Context, lost: Callable[[int], None], look: Look) -> None:
         self._context = context
         self._lost = lost
+        self._look = look
         self._waiting: deque[Came] = deque()
         self._bytes = 0
         self._dropped = 0
@@ -95,6 +100,7 @@ class RawRequests:
                 await asyncio.wait_for(self._hurry.wait(), PAUSE)
             batch = self._next_batch()
             await self._store(batch)
+            await self._judge(batch)
             if self._dropped:
                 log.warning("requests.not_kept", requests=self._dropped, reason="more came than could be written")
                 self._dropped = 0
@@ -121,6 +127,14 @@ class RawRequests:
         except Exception as error:  # the edge of the loop: the next batch has to be written
             log.exception("requests.broke")
             self._give_up(wanted, error)
+
+    async def _judge(self, batch: Sequence[Came]) -> None:
+        try:
+            await self._look(batch)
+        except Overloaded as error:
+            log.warning("requests.not_looked_at", requests=len(batch), reason=str(error))
+        except Exception:  # as in _store
+            log.exception("requests.look_broke")
 
     def _give_up(self, batch: Sequence[Came], error: Exception) -> None:
         """Not tried again: what a database that comes back needs least is the backlog of this."""
