@@ -296,7 +296,8 @@ async def _wire(
     watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_heard_again)]
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=watches)
     switch = _switch(settings, context, ticker, metrics)
-    requests = RawRequests(context, metrics.requests_lost.inc, Readability(context, report).look)
+    looks = [Readability(context, report).look, heartbeats.heard_from]
+    requests = RawRequests(context, metrics.requests_lost.inc, looks)
     replays = Replays(context, intake, SOURCES, _reveal)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)

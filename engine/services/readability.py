@@ -18,7 +18,6 @@ IN_A_ROW = 3
 that were never right."""
 UNREADABLE = frozenset({400, 422})
 """400 is what PagerDuty's API says where the webhooks say 422."""
-TAKEN = range(200, 300)
 
 
 class Readability:
@@ -39,7 +38,7 @@ class Readability:
             if status in UNREADABLE:
                 self._row[name] = self._row.get(name, 0) + 1
                 last[name] = came
-            elif status in TAKEN:
+            elif came.readable:
                 self._row[name] = 0
                 last[name] = came
         told = await self._told(name for name in last if not 0 < self._row[name] < IN_A_ROW)

@@ -27,6 +27,7 @@ BATCH, BATCH_BYTES = 400, 4 * 1024 * 1024
 """What goes into one transaction."""
 PAUSE = 0.5
 """Seconds in which a batch gathers. A kill loses what came in them, of the raw requests alone."""
+TAKEN = range(200, 300)
 BATCHES = 200
 """Of dropped rows, in one run of the errand."""
 
@@ -41,6 +42,11 @@ class Came:
     terms: Terms
     secrets: frozenset[str] = frozenset()
     proofs: frozenset[str] = frozenset()
+
+    @property
+    def readable(self) -> bool:
+        """It was answered with a yes."""
+        return self.request.status in TAKEN
 
     def kept(self) -> RawRequest:
         """As it may be kept."""
@@ -64,10 +70,10 @@ Look = Callable[[Sequence[Came]], Awaitable[None]]
 
 
 class RawRequests:
-    def __init__(self, context: Context, lost: Callable[[int], None], look: Look) -> None:
+    def __init__(self, context: Context, lost: Callable[[int], None], looks: Sequence[Look] = ()) -> None:
         self._context = context
         self._lost = lost
-        self._look = look
+        self._looks = looks
         self._waiting: deque[Came] = deque()
         self._bytes = 0
         self._dropped = 0
@@ -129,12 +135,13 @@ class RawRequests:
             self._give_up(wanted, error)
 
     async def _judge(self, batch: Sequence[Came]) -> None:
-        try:
-            await self._look(batch)
-        except Overloaded as error:
-            log.warning("requests.not_looked_at", requests=len(batch), reason=str(error))
-        except Exception:  # as in _store
-            log.exception("requests.look_broke")
+        for look in self._looks:
+            try:
+                await look(batch)
+            except Overloaded as error:
+                log.warning("requests.not_looked_at", requests=len(batch), reason=str(error))
+            except Exception:  # as in _store
+                log.exception("requests.look_broke")
 
     def _give_up(self, batch: Sequence[Came], error: Exception) -> None:
         """Not tried again: what a database that comes back needs least is the backlog of this."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Connection
 
-from engine.bootstrap import application
+from engine.bootstrap import application, registry
+from engine.config.load import load
+from engine.config.stored import to_document
 from engine.core.errors import Overloaded
-from engine.services import readability
+from engine.services import configs, readability
 from tests.api.asking import INCIDENTS
-from tests.api.conftest import KEYS, House
+from tests.api.conftest import KEYS, House, config_text
 
 GENERIC = f"/webhooks/generic/{KEYS['generic']}"
 SIGNED = f"/webhooks/generic/{KEYS['signed']}"
@@ -108,3 +112,30 @@ async def test_a_database_that_is_away_for_the_look_ends_no_writing(
     await send(house, admin, NONSENSE)
     assert len(await ours(admin)) == 1
     assert len((await admin.get("/api/v1/requests")).json()["items"]) == 4
+
+
+async def test_an_integration_that_falls_silent_is_an_incident_of_its_service_until_it_sends_again(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    text = json.loads(config_text())
+    text["integrations"]["generic"] |= {"expect_every": "1d", "service": "default"}
+    config = to_document(load(json.dumps(text), "tocsin.yaml", registry()))
+    await configs.apply(house.app.context, document=config, digest="expecting", by="test")
+    await house.app.ticker.tick()
+    house.clock.advance(timedelta(hours=23))
+    await send(house, admin, GOOD)
+    for hours in (23, 1):  # what can't be read is no sign of life
+        house.clock.advance(timedelta(hours=hours))
+        await house.app.ticker.tick()
+        await send(house, admin, NONSENSE)
+    assert (await admin.get(INCIDENTS)).json()["items"] == []
+    house.clock.advance(timedelta(minutes=2))
+    await house.app.ticker.tick()
+    [silent] = (await admin.get(INCIDENTS)).json()["items"]
+    assert silent["title"] == "Requests of the integration generic: no heartbeat"
+    assert silent["service"] == "default"
+    [shown] = (await admin.get("/api/v1/heartbeats")).json()["items"]
+    assert (shown["name"], shown["incident"]) == ("integration/generic", silent["id"])
+    await send(house, admin, GOOD)
+    [over] = (await admin.get(INCIDENTS)).json()["items"]
+    assert over["resolved_at"] is not None
