@@ -163,3 +163,25 @@ async def test_only_administrators_replay(house: House, admin: httpx.AsyncClient
                 refused(await replay(client, 1, into), 403, "role_too_low")
     [over] = (await replay(admin, 1, "trial")).json()["tried"]
     assert (over["status"], over["way"]) == ("resolved", None)
+
+
+async def test_a_replay_is_no_sign_of_life(house: House, admin: httpx.AsyncClient) -> None:
+    document = json.loads(config_text())
+    always = {"source": "alertmanager", "match": ['alertname="Down"']}
+    document["heartbeats"] = {"monitoring": {"every": "5m", "alert": always}}
+    await apply(house, json.dumps(document))
+    sent = await admin.post(ALERTMANAGER, json=FIRING)
+    assert sent.json()["alerts"][0]["action"] == "heartbeat"
+    await house.app.requests.drained()
+    before = (await admin.get("/api/v1/heartbeats")).json()["items"]
+    house.clock.advance(timedelta(minutes=3))
+    [tried] = (await replay(admin, 1, "trial")).json()["tried"]
+    assert (tried["way"], tried["said"]) == (None, "it only says that all is well")
+    taken = (await replay(admin, 1, "engine")).json()
+    assert (taken["taken"], taken["sentence"]) == (
+        [],
+        "Request 1 of alertmanager was taken once more: no alert to take.",
+    )
+    after = (await admin.get("/api/v1/heartbeats")).json()["items"]
+    assert [one["due_at"] for one in after] == [one["due_at"] for one in before]
+    assert (await admin.get(INCIDENTS)).json()["items"] == []
