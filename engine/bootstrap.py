@@ -55,7 +55,9 @@ from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
 from engine.services.probing import Probes
+from engine.services.readability import Readability
 from engine.services.rehearing import Rehearing
+from engine.services.replaying import Replays
 from engine.services.requests import RawRequests
 from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker, Watch
@@ -106,6 +108,7 @@ class Application:
     sender: Sender
     keys: access.Keys
     requests: RawRequests
+    replays: Replays
     alarm: Alarm
     canaries: Canaries
     probes: Probes
@@ -293,7 +296,9 @@ async def _wire(
     watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_heard_again)]
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=watches)
     switch = _switch(settings, context, ticker, metrics)
-    requests = RawRequests(context, metrics.requests_lost.inc)
+    looks = [Readability(context, report).look, heartbeats.heard_from]
+    requests = RawRequests(context, metrics.requests_lost.inc, looks)
+    replays = Replays(context, intake, SOURCES, _reveal)
     keys, web = access.Keys(context, _secret), _slack_web(settings, sessions, clock)
     slack = Front(FrontDesk(context, desk, intake), web)
     socket = _socket(settings, slack, web)
@@ -304,6 +309,7 @@ async def _wire(
         heartbeats=heartbeats,
         keys=keys,
         requests=requests,
+        replays=replays,
         sources=SOURCES,
         documents=Documents(Fetcher()),
         ticker=ticker,
@@ -322,6 +328,7 @@ async def _wire(
         sender=sender,
         keys=keys,
         requests=requests,
+        replays=replays,
         alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests), *_heartbeat(switch)]),
         switch=switch,
         canaries=canaries,

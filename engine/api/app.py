@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from engine.api import commands, health, heartbeats, incidents, probes, silences
+from engine.api import commands, health, heartbeats, incidents, probes, requests, silences
 from engine.api.auth import Gate
 from engine.api.docs import POLICY, render_docs
 from engine.api.documents import complete, refusals
@@ -44,6 +44,7 @@ TAGS = [
         "name": "silences",
         "description": "What is kept from paging for a time, by whom and why; and what that has muted.",
     },
+    {"name": "requests", "description": "What senders have sent, kept for a while without secrets."},
     {"name": "chat", "description": "What Slack sends."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
@@ -116,7 +117,7 @@ def create_api(parts: Parts) -> FastAPI:
     api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
     api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
     api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    routers = (commands, incidents, silences, heartbeats, probes, health)
+    routers = (commands, incidents, silences, requests, heartbeats, probes, health)
     for router in (one.router for one in routers):
         api.include_router(router)
     return api

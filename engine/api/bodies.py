@@ -14,6 +14,7 @@ from engine.core.silences import NewSilence
 from engine.core.spans import Moment
 from engine.core.texts import clean
 from engine.core.weekly import Weekly
+from engine.services.replaying import Into
 
 COMMANDS: tuple[type[Base], ...] = get_args(get_args(Command)[0])
 """Every command there is."""
@@ -75,6 +76,12 @@ class SilenceBody(Body):
     ends_at: Annotated[Moment, Field(description="When it is over, if nobody ends it early.")]
     recurrence: Annotated[Weekly | None, Field(description="With it alerts are muted in its turns only.")] = None
     reason: Annotated[Text, Field(description="Why, for those who wonder.")]
+
+
+class ReplayBody(Body):
+    """Where to a request is read anew: on trial nothing comes of it, in the engine all does."""
+
+    into: Annotated[Into, Field(description="`trial` opens nothing and pages nobody.")] = Into.TRIAL
 
 
 def read_silence(body: SilenceBody) -> NewSilence:

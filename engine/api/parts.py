@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from engine.core.breaker import Standing
@@ -19,14 +18,12 @@ from engine.services.documents import Documents
 from engine.services.heartbeats import Heartbeats
 from engine.services.intake import Intake
 from engine.services.metrics import Metrics
+from engine.services.replaying import Replays, Reveal
 from engine.services.requests import RawRequests
 from engine.services.ticking import Ticker
 
 MEBIBYTE = 1024 * 1024
 WEBHOOK_LIMIT = 16 * MEBIBYTE
-
-Reveal = Callable[[BaseModel], BaseModel]
-"""The settings with every reference to a secret replaced by it. Raises SettingsError where one can't be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +40,7 @@ class Parts:
     heartbeats: Heartbeats
     keys: Keys
     requests: RawRequests
+    replays: Replays
     sources: Mapping[str, Source]
     documents: Documents
     ticker: Ticker

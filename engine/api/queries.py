@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from engine.core.model import Priority, State
-from engine.core.spans import Zone
+from engine.core.spans import Moment, Zone
 from engine.core.texts import clean
 from engine.report.render import Format
 from engine.services.reading import LARGEST_PAGE, PAGE
@@ -56,6 +56,16 @@ class Incidents(Query):
 class Silences(Query):
     live: bool = False
     """Only those that are not over."""
+    cursor: Cursor | None = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
+
+
+class Requests(Query):
+    integration: Annotated[str, Field(max_length=200), AfterValidator(clean)] | None = None
+    problems: bool = False
+    """Only those of which something could not be read or taken."""
+    since: Moment | None = None
+    """Only those that came then or later."""
     cursor: Cursor | None = None
     limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = PAGE
 

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from engine.api.limits import announced
 from engine.api.parts import Parts
-from engine.core.errors import NotFound, SettingsError, TocsinError
+from engine.core.errors import NotFound, TocsinError
 from engine.core.model import Actor, ActorKind, Alert
 from engine.core.policy import Integration, Revision
 from engine.core.requests import SHORTEST_SECRET, RawRequest
 from engine.ports import Parsed, Referring, Source
 from engine.ports import Request as Sent
 from engine.services.arrivals import Outcome
+from engine.services.replaying import settings_of
 from engine.services.requests import Came
 from engine.services.wishes import grant, put_on_record
 
@@ -216,16 +217,6 @@ class Senders:
                 faults=len(parsed.faults),
                 first=first,
             )
-
-
-def settings_of(source: Source, name: str, integration: Integration) -> BaseModel:
-    """With secrets as references still. `tocsin check` finds what is wrong with them; in a configuration that another
-    release has checked something may be all the same, which raises SettingsError."""
-    try:
-        return source.settings.model_validate(integration.model_extra or {})
-    except ValidationError as error:
-        places = [".".join(map(str, one["loc"])) for one in error.errors()]
-        raise SettingsError(f"the settings of the integration {name} are invalid: {', '.join(places)}") from error
 
 
 def _secrets(settings: BaseModel) -> frozenset[str]:

@@ -21,6 +21,7 @@ from engine.cli import (
     probes,
     records,
     rehearsing,
+    requests,
     routing,
     serving,
     silences,
@@ -117,4 +118,5 @@ app.add_typer(database.app, name="db")
 app.add_typer(slack.app, name="slack")
 app.add_typer(routing.app, name="route")
 app.add_typer(sources.app, name="source")
+app.add_typer(requests.app, name="request")
 acting.add_to(incidents.app)

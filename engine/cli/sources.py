@@ -11,7 +11,6 @@ import typer
 from pydantic import BaseModel
 
 from engine.api.parts import WEBHOOK_LIMIT
-from engine.api.senders import settings_of
 from engine.bootstrap import sources
 from engine.cli.options import AsJson, ConfigFile, parse_header
 from engine.cli.screen import complain, facts, note, say, show_json, table
@@ -22,6 +21,7 @@ from engine.core.model import Alert
 from engine.core.policy import Config, Integration
 from engine.ports import Fault, Parsed, Request, Source
 from engine.report.words import count
+from engine.services.replaying import settings_of
 
 app = typer.Typer(help="What is read from what a sender sends.", no_args_is_help=True)
 

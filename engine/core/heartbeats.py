@@ -286,3 +286,8 @@ def _last_words(pulse: Pulse) -> str:
 
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def pulse_of(integration: str) -> str:
+    """The name of what is expected of an integration; no heartbeat can have it."""
+    return f"integration/{integration}"

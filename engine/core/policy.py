@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from engine.core.heartbeats import Heartbeat
+from engine.core.heartbeats import Heartbeat, pulse_of
 from engine.core.matchers import MOST_MATCHERS, SHAPE_OF_NAME, InRoute, Matcher, Telling
 from engine.core.model import AlertLevel, Priority, Role, Until
 from engine.core.probes import Probe
@@ -154,6 +154,15 @@ class Integration(Extensible):
     """The secret part of the sender's address. Without it the engine derives one from the installation's own secret."""
     service: Name | None = None
     """The service of alerts from this sender that no route claims and that name none themselves."""
+    expect_every: SpanAhead | None = None
+    """How often it sends something at least. When nothing that can be read has come for so long, that is an incident of
+    its service. Without it nobody is waited for."""
+
+    def expected(self, name: str) -> Heartbeat | None:
+        """What is waited for, where its name is `name`."""
+        if self.expect_every is None:
+            return None
+        return Heartbeat(every=self.expect_every, service=self.service, title=f"Requests of the integration {name}")
 
 
 class Channel(Extensible):
@@ -441,6 +450,12 @@ class Config(Model):
     """The policy of services that are not listed."""
     default_service: Name = "default"
     """The service of alerts that no route claims and whose sender names none."""
+
+    @property
+    def pulses(self) -> dict[str, Heartbeat]:
+        """All who have to be heard from: heartbeats, and integrations that say how often they send."""
+        expected = {pulse_of(name): own.expected(name) for name, own in self.integrations.items()}
+        return {**self.heartbeats, **{name: rule for name, rule in expected.items() if rule is not None}}
 
     def policy_of(self, service: str) -> str:
         """The policy that a service uses; an unknown service uses the default policy."""

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from engine.core.errors import Forbidden
+from engine.core.model import Actor, Role
 from engine.core.secrecy import MASK, hide_secrets, looks_secret
 from engine.core.shape import Model
 
@@ -143,3 +145,12 @@ def _hide_text(text: str, secrets: Collection[str]) -> str:
 
 def kept_problem(sentence: str, secrets: Collection[str]) -> str:
     return _hide_text(sentence, secrets)[:LONGEST_PROBLEM]
+
+
+def check_may_read(actor: Actor) -> None:
+    """Raises Forbidden. What senders send may tell of incidents that are sealed."""
+    if not actor.role.covers(Role.ADMIN):
+        who = actor.name or actor.id
+        raise Forbidden(
+            "role_too_low", f"{who} may see which requests came but not what was in them (role {actor.role})"
+        )

@@ -28,6 +28,11 @@ OLDEST = (
 )
 TOO_OLD = OLDEST.where(raw_requests.c.received_at < bindparam("before"))
 DROP = delete(raw_requests).where(raw_requests.c.id.in_(bindparam("ids", expanding=True)))
+# Requests are numbered as they are written, nearly in the order in which they came. As a term, so that the number is
+# found by the time's index: by the numbers' own all that came earlier would be read.
+FIRST_SINCE = (
+    select(func.min(raw_requests.c.id + 0)).where(raw_requests.c.received_at >= bindparam("since")).scalar_subquery()
+)
 LISTED = [column for column in raw_requests.c if column.name != "body"]
 ONE = select(raw_requests).where(raw_requests.c.id == bindparam("number"))
 
@@ -59,6 +64,7 @@ def listing(
     *,
     integration: str | None = None,
     problems: bool = False,
+    since: datetime | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[RawRequest]:
@@ -68,9 +74,11 @@ def listing(
         query = query.where(raw_requests.c.integration == integration)
     if problems:
         query = query.where(raw_requests.c.problem.is_not(None))
+    if since is not None:
+        query = query.where(raw_requests.c.id >= FIRST_SINCE, raw_requests.c.received_at >= since)
     if before is not None:
         query = query.where(raw_requests.c.id < before)
-    return [_read(row, b"") for row in connection.execute(query)]
+    return [_read(row, b"") for row in connection.execute(query, {"since": since} if since is not None else {})]
 
 
 def load(connection: Connection, number: int) -> RawRequest | None:

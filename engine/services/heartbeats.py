@@ -26,6 +26,7 @@ from engine.db.placing import Wanted
 from engine.services.arrivals import Outcome
 from engine.services.context import Context
 from engine.services.intake import Given, accept
+from engine.services.requests import Came
 from engine.services.selfreport import SelfReport
 
 log = structlog.get_logger()
@@ -81,7 +82,7 @@ class Heartbeats:
         if revision.id != self._adapted:
             await self._adapt()
             self._adapted = revision.id
-        if not revision.config.heartbeats:
+        if not revision.config.pulses:
             return
         now = self._context.clock.now()
         await self._note(now)
@@ -90,7 +91,7 @@ class Heartbeats:
 
     async def next_due(self) -> datetime | None:
         seen = self._context.revisions.seen
-        if seen is None or not seen.config.heartbeats:
+        if seen is None or not seen.config.pulses:
             return None
         return await self._context.database.read(heartbeats.next_due)
 
@@ -129,6 +130,17 @@ class Heartbeats:
             for place, own in beating.items()
             if own
         }
+
+    async def heard_from(self, batch: Sequence[Came]) -> None:
+        """Integrations that say how often they send, and have sent what could be read. Raises Overloaded."""
+        revision = self._context.revisions.seen
+        if revision is None:
+            revision = await self._context.database.read(self._context.revisions.current)
+        known = revision.config.integrations
+        heard = {came.request.integration for came in batch if came.readable}
+        names = sorted(core.pulse_of(name) for name in heard if name in known and known[name].expect_every)
+        if names:
+            await self._beat(names)
 
     async def _beat(self, names: Sequence[str]) -> dict[str, str | None]:
         """By name the incident that its success was taken into."""
@@ -213,11 +225,11 @@ def _receive(
     """The transaction. A name that the configuration does not have is left out; the outcome is None where the signal
     came to no alert."""
     revision = context.revisions.current(connection)
-    wanted = [name for name in names if name in revision.config.heartbeats]
+    wanted = [name for name in names if name in revision.config.pulses]
     pulses = heartbeats.locked(connection, wanted)
     outcomes = []
     for name in wanted:
-        rule = revision.config.heartbeats[name]
+        rule = revision.config.pulses[name]
         before = pulses.get(name) or _begin(connection, core.first(name, rule, revision.applied_at))
         current = core.adapted(before, rule, revision.applied_at)
         outcomes.append((name, _take(connection, context, before, core.receive(current, rule, signal, now), now)))
@@ -232,7 +244,7 @@ def _begin(connection: Connection, pulse: Pulse) -> Pulse:
 def miss(connection: Connection, context: Context, name: str, now: datetime) -> list[Outcome | None]:
     """The transaction. Looks again: another engine may have missed it, or it may just have been heard."""
     revision = context.revisions.current(connection)
-    rule, pulse = revision.config.heartbeats.get(name), heartbeats.locked(connection, [name]).get(name)
+    rule, pulse = revision.config.pulses.get(name), heartbeats.locked(connection, [name]).get(name)
     if rule is None or pulse is None or core.adapted(pulse, rule, revision.applied_at).due_at > now:
         return []
     step = core.missed(pulse, rule, now)
@@ -246,7 +258,7 @@ def adapt(connection: Connection, context: Context, now: datetime) -> list[Outco
     """The transaction: each heartbeat of the configuration in force has its row, on its terms. What is gone from it
     leaves no incident that nothing would ever end."""
     revision = context.revisions.current(connection)
-    rules, pulses = revision.config.heartbeats, heartbeats.every(connection)
+    rules, pulses = revision.config.pulses, heartbeats.every(connection)
     waited = Outage(since=revision.applied_at, until=now)
     for name, rule in sorted(rules.items()):
         known = pulses.get(name)
@@ -265,8 +277,8 @@ def adapt(connection: Connection, context: Context, now: datetime) -> list[Outco
 
 def excuse(connection: Connection, config: Config, outage: Outage) -> None:
     """The transaction after an outage of the engine itself."""
-    for name, pulse in heartbeats.locked(connection, list(config.heartbeats)).items():
-        after = core.excused(pulse, config.heartbeats[name], outage)
+    for name, pulse in heartbeats.locked(connection, list(config.pulses)).items():
+        after = core.excused(pulse, config.pulses[name], outage)
         if after != pulse:
             heartbeats.change(connection, pulse, after)
 
@@ -292,7 +304,7 @@ async def standings(context: Context) -> list[Standing]:
 
     def work(connection: Connection) -> list[Standing]:
         revision = context.revisions.current(connection)
-        pulses, rules = heartbeats.every(connection), revision.config.heartbeats
+        pulses, rules = heartbeats.every(connection), revision.config.pulses
         known = [pulses.get(name) or core.first(name, rule, revision.applied_at) for name, rule in rules.items()]
         wanted = [Wanted(key="", source=SENDER.id, fingerprint=core.fingerprint(pulse.name)) for pulse in known]
         places = placing.find(connection, wanted).found

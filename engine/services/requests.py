@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -27,6 +27,7 @@ BATCH, BATCH_BYTES = 400, 4 * 1024 * 1024
 """What goes into one transaction."""
 PAUSE = 0.5
 """Seconds in which a batch gathers. A kill loses what came in them, of the raw requests alone."""
+TAKEN = range(200, 300)
 BATCHES = 200
 """Of dropped rows, in one run of the errand."""
 
@@ -41,6 +42,11 @@ class Came:
     terms: Terms
     secrets: frozenset[str] = frozenset()
     proofs: frozenset[str] = frozenset()
+
+    @property
+    def readable(self) -> bool:
+        """It was answered with a yes."""
+        return self.request.status in TAKEN
 
     def kept(self) -> RawRequest:
         """As it may be kept."""
@@ -59,10 +65,15 @@ class Came:
         )
 
 
+Look = Callable[[Sequence[Came]], Awaitable[None]]
+"""Sees every request that was answered, many at a time, once they are written. May raise Overloaded."""
+
+
 class RawRequests:
-    def __init__(self, context: Context, lost: Callable[[int], None]) -> None:
+    def __init__(self, context: Context, lost: Callable[[int], None], looks: Sequence[Look] = ()) -> None:
         self._context = context
         self._lost = lost
+        self._looks = looks
         self._waiting: deque[Came] = deque()
         self._bytes = 0
         self._dropped = 0
@@ -95,6 +106,7 @@ class RawRequests:
                 await asyncio.wait_for(self._hurry.wait(), PAUSE)
             batch = self._next_batch()
             await self._store(batch)
+            await self._judge(batch)
             if self._dropped:
                 log.warning("requests.not_kept", requests=self._dropped, reason="more came than could be written")
                 self._dropped = 0
@@ -121,6 +133,15 @@ class RawRequests:
         except Exception as error:  # the edge of the loop: the next batch has to be written
             log.exception("requests.broke")
             self._give_up(wanted, error)
+
+    async def _judge(self, batch: Sequence[Came]) -> None:
+        for look in self._looks:
+            try:
+                await look(batch)
+            except Overloaded as error:
+                log.warning("requests.not_looked_at", requests=len(batch), reason=str(error))
+            except Exception:  # as in _store
+                log.exception("requests.look_broke")
 
     def _give_up(self, batch: Sequence[Came], error: Exception) -> None:
         """Not tried again: what a database that comes back needs least is the backlog of this."""

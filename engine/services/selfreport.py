@@ -30,19 +30,17 @@ class SelfReport:
 
     async def tell(self, what: str, title: str, summary: str) -> None:
         """Opens an incident, or joins the one that is open for `what`. What can't even be told is in the log."""
-        alert = Alert(
-            fingerprint=f"tocsin:{what}",
-            status=AlertStatus.FIRING,
-            title=title,
-            summary=summary,
-            service=SERVICE,
-            group=what,
-            labels={"alertname": "TocsinFault", "fault": what, "priority": Priority.P1.value},
-        )
+        await self._send(_alert(what, AlertStatus.FIRING, title, summary))
+
+    async def over(self, what: str) -> None:
+        """The fault is gone: its incident ends as one of any sender does whose alerts have all cleared."""
+        await self._send(_alert(what, AlertStatus.RESOLVED, f"Over: {what}"))
+
+    async def _send(self, alert: Alert) -> None:
         try:
             await self._intake.accept([alert], OWN)
         except Exception:  # the edge of the loop that has met the fault, which has to go on
-            log.exception("selfreport.not_told", fault=what, title=title)
+            log.exception("selfreport.not_told", fault=alert.group, title=alert.title)
 
     async def _set_aside(self, what: str, refs: Collection[str], then: str) -> None:
         """An incident of our own that fails as well is not told of again: that would never end."""
@@ -57,3 +55,19 @@ class SelfReport:
         numbers = [incident_id(ref) for ref in dict.fromkeys(refs)]
         sources = await self._context.database.read(lambda connection: incidents.sources_of(connection, numbers))
         return [f"INC-{number}" for number in numbers if sources.get(number) != OWN.id]
+
+
+def fingerprint(what: str) -> str:
+    return f"tocsin:{what}"
+
+
+def _alert(what: str, status: AlertStatus, title: str, summary: str = "") -> Alert:
+    return Alert(
+        fingerprint=fingerprint(what),
+        status=status,
+        title=title,
+        summary=summary,
+        service=SERVICE,
+        group=what,
+        labels={"alertname": "TocsinFault", "fault": what, "priority": Priority.P1.value},
+    )

@@ -89,6 +89,7 @@ CALLS: dict[str, Call] = {
     "the newest requests": requests.listing,
     "the newest requests of an integration": lambda c: requests.listing(c, integration="quiet", before=9_000),
     "the newest requests with a problem": lambda c: requests.listing(c, problems=True),
+    "the newest requests of the last hour": lambda c: requests.listing(c, since=NIGHT - timedelta(hours=1)),
     "a request": lambda c: requests.load(c, 7),
     "drop requests that are too old": lambda c: requests.drop_older(c, NIGHT - timedelta(days=500)),
     "drop requests that are too much": lambda c: requests.drop_weight(c, 1),
