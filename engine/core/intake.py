@@ -156,21 +156,13 @@ def open_incident(config: Config, arrivals: Sequence[Placed], opening: Opening, 
     )
     draft = Draft(Case(incident=incident, config=config, reachable=opening.reachable), now)
     _record_opening(draft, first, urgent)
-    if flaps(config.flapping, incident.begun_at):
-        mark(draft, first.actor)
     if opening.playbook:
         draft.record(Kind.PLAYBOOK_ATTACHED, ENGINE, opening.playbook_reason, playbook=opening.playbook)
     for placed in arrivals[1:]:
         draft.record(Kind.ALERT_JOINED, placed.actor, placed.alert.title, fingerprint=placed.alert.fingerprint)
     _seal_if_told(draft, arrivals)
     post_cards(draft)
-    if (
-        config.room is not None
-        and draft.incident.room_at is None
-        and found.page
-        and found.priority in config.room.priorities
-    ):
-        ask_for_room(draft, ENGINE, f"every {found.priority} has one")
+    _ask_for_room_if_told(draft)
     draft.planned = start(draft, f"opened as {found.priority}: {found.reason}")
     return draft.decision(f"{incident.ref} is open.")
 
@@ -211,6 +203,17 @@ def _record_opening(draft: Draft, first: Placed, urgent: Placed) -> None:
         respond_within_s=int(found.respond_within.total_seconds()) if found.respond_within else None,
     )
     draft.record(Kind.PHASE, ENGINE, "opened", phase=str(State.DETECTION), **{"from": None})
+    if flaps(draft.case.config.flapping, incident.begun_at):
+        mark(draft, first.actor)
+
+
+def _ask_for_room_if_told(draft: Draft) -> None:
+    """Some priorities have a war room from the beginning. A sealed incident has asked for its own already."""
+    room, found = draft.case.config.room, draft.incident.classification
+    if room is None or draft.incident.room_at is not None:
+        return
+    if found.page and found.priority in room.priorities:
+        ask_for_room(draft, ENGINE, f"every {found.priority} has one")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
