@@ -26,7 +26,7 @@ from engine.core.model import (
     State,
     incident_ref,
 )
-from engine.core.notices import ask_for_room, post_cards
+from engine.core.notices import ask_for_room, post_cards, tell
 from engine.core.policy import Config
 from engine.core.priority import set_priority
 from engine.core.routing import NOWHERE, Routed, route, told
@@ -34,6 +34,8 @@ from engine.core.sealing import seal, why_sealed
 from engine.core.timeline import Kind
 
 KEY_LENGTH = 500
+NAMED = 3
+"""Alerts that are named where several are told of at once."""
 
 
 class AlertAction(StrEnum):
@@ -233,7 +235,9 @@ def take(case: Case, known: Mapping[str, AlertStatus], arrivals: Sequence[Placed
     if case.incident.sealed_at is None:
         _seal_if_told(draft, arrivals)
     outcomes = tuple(_take_one(draft, status, placed) for placed in arrivals)
-    _raise_if_worse(draft, [placed for placed in arrivals if _fires(placed, status)])
+    firing = [placed for placed in arrivals if _fires(placed, status)]
+    _raise_if_worse(draft, firing)
+    _tell_what_is_new(draft, [placed for placed in firing if placed.alert.fingerprint not in known])
     if AlertAction.RESOLVED in outcomes and AlertStatus.FIRING not in status.values():
         all_clear(draft, arrivals[-1].actor)
     if draft.events:
@@ -272,6 +276,23 @@ def _take_one(draft: Draft, status: dict[str, AlertStatus], placed: Placed) -> A
 def _fires(placed: Placed, status: Mapping[str, AlertStatus]) -> bool:
     """Still, after all that came with it."""
     return AlertStatus.FIRING is placed.alert.status is status.get(placed.alert.fingerprint)
+
+
+def _tell_what_is_new(draft: Draft, new: Sequence[Placed]) -> None:
+    """Whoever has it would not look again for one more host. A raise has paged level 1 already."""
+    owner = draft.incident.lease_owner
+    if owner is None or draft.incident.cycle != draft.case.incident.cycle:
+        return
+    titles = list(dict.fromkeys(spell_alert(placed.alert) for placed in new if placed.found.page))
+    if titles:
+        more = f" and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
+        tell(draft, owner, f"New in {draft.incident.ref}: {', '.join(titles[:NAMED])}{more}")
+
+
+def spell_alert(alert: Alert) -> str:
+    """Its title, and where it is."""
+    where = alert.labels.get("instance") or alert.labels.get("host")
+    return f"{alert.title} on {where}" if where else alert.title
 
 
 def _raise_if_worse(draft: Draft, firing: Sequence[Placed]) -> None:

@@ -19,7 +19,7 @@ from engine.core.intake import (
 )
 from engine.core.matchers import Matcher
 from engine.core.merging import merge
-from engine.core.model import ENGINE, AlertStatus, MessageKind, Priority, State
+from engine.core.model import ENGINE, Alert, AlertStatus, MessageKind, Priority, State
 from engine.core.policy import Clearing, Route
 from engine.core.timeline import Kind
 from tests.core.cases import (
@@ -271,3 +271,37 @@ def test_the_actions_of_the_webhook_s_answer_are_the_documented_ones() -> None:
         *("opened", "joined", "repeated", "resolved", "ignored"),
         *("silenced", "inhibited", "delayed", "damped", "heartbeat"),
     }
+
+
+def notices(engine: Engine) -> list[tuple[str | None, str]]:
+    return [(one.message.contact, one.message.reason) for one in engine.sent if one.message.kind is MessageKind.NOTICE]
+
+
+def another(name: str, priority: str = "P1", **changes: Any) -> Alert:
+    return replace(alert(priority=priority), fingerprint=name, title=f"Down{name}", **changes)
+
+
+def test_whoever_has_it_is_told_what_is_new_in_one_notice_for_all_that_came_together() -> None:
+    engine = Engine().open("P1")
+    engine.do("acknowledge")
+    engine.hear(*(another(str(number)) for number in range(5)))
+    assert notices(engine) == [(LEAD.id, "New in INC-42: Down0, Down1, Down2 and 2 more")]
+    engine.hear(another("0"), another("1"))
+    assert len(notices(engine)) == 1
+
+
+def test_where_it_is_new_is_told_too() -> None:
+    engine = Engine().open("P1")
+    engine.do("acknowledge")
+    engine.hear(another("2", labels={"priority": "P1", "instance": "web-2"}))
+    assert notices(engine) == [(LEAD.id, "New in INC-42: Down2 on web-2")]
+
+
+def test_while_nobody_has_it_and_where_a_raise_pages_level_1_anew_there_is_no_notice_beside_the_pages() -> None:
+    engine = Engine().open("P1")
+    engine.hear(another("2"))
+    engine.do("acknowledge")
+    before = len(engine.sent)
+    engine.hear(another("3", "P0"))
+    assert notices(engine) == []
+    assert MessageKind.PAGE in {one.message.kind for one in engine.sent[before:]}
