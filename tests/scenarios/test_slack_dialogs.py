@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from engine.core.commands import Note
 from engine.services.frontdesk import FrontDesk
 from integrations.sandbox.slack_values import OpenedView
@@ -78,6 +80,23 @@ async def test_an_incident_that_is_declared_in_slack_pages_as_an_alert_does(scen
     assert "INC-1 is open for this already" in await typed(stage, "open P0 Nobody can pay", "ops-lead")
     assert "INC-1* Nobody can pay" in await typed(stage, "list", "ops-lead")
     assert "Operations lead (example)" in await typed(stage, "oncall", "ops-lead")
+
+
+async def test_an_incident_is_declared_by_the_button_of_the_home_tab(scene: Stage) -> None:
+    stage, user = scene, scene.slack_id("ops-senior")
+    await stage.slack.open_home(user)
+    await stage.app.slack.drain()
+    await stage.slack.click_home("tocsin_declare", user=user)
+    await stage.app.slack.drain()
+    assert await submit(stage, stage.slack.views()[-1], title="Nobody can pay", priority="P0", service="") == {}
+    assert (await stage.incident("INC-1"))["title"] == "Nobody can pay"
+
+
+async def test_whoever_passes_it_on_has_the_next_one_paged_at_once(scene: Stage) -> None:
+    stage = scene
+    await stage.click(await page(stage), "tocsin_decline", "ops-lead")
+    assert stage.pages("email") == [(0, "ops-lead"), (0, "ops-senior")]
+    assert "Passed on by Operations lead (example)" in str(stage.direct("ops-senior")[0].blocks)
 
 
 async def test_a_stranger_and_a_viewer_are_refused_in_words(open_stage: OpenStage) -> None:
@@ -171,11 +190,14 @@ async def test_the_report_is_asked_for_in_slack(documented_stage: Stage) -> None
     assert "Nobody in Tocsin's contacts" in await typed(stage, "report INC-1", STRANGER)
 
 
-async def test_the_commander_is_reminded_of_a_status_update_and_may_put_it_off(open_stage: OpenStage) -> None:
+@pytest.mark.parametrize("over_socket", [False, True], ids=["http", "socket"])
+async def test_the_commander_is_reminded_of_a_status_update_and_may_put_it_off(
+    open_stage: OpenStage, *, over_socket: bool
+) -> None:
     def remind(document: dict[str, Any]) -> None:
         document["policies"]["standard"]["P0"] |= {"update_every": "10m", "lease": "4h"}
 
-    async with open_stage(edit=remind) as stage:
+    async with open_stage(edit=remind, over_socket=over_socket) as stage:
         await stage.click(await page(stage), ACKNOWLEDGE, "ops-lead")
         await stage.to(minute=10)
         reminder = stage.direct("ops-lead")[-1]
