@@ -40,6 +40,9 @@ class Rehearing:
     async def look(self) -> None:
         """Raises Overloaded."""
         now, database = self._context.clock.now(), self._context.database
+        due_at = await self.next_due()
+        if due_at is None or due_at > now:  # at nearly every tick, which is to keep no writer waiting
+            return
         try:
             self._told(await database.write(lambda connection: hear_due(connection, self._context, now)))
         except Overloaded:
