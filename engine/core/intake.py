@@ -283,13 +283,13 @@ def _tell_what_is_new(draft: Draft, new: Sequence[Placed]) -> None:
     owner = draft.incident.lease_owner
     if owner is None or draft.incident.cycle != draft.case.incident.cycle:
         return
-    titles = list(dict.fromkeys(spell_alert(placed.alert) for placed in new if placed.found.page))
+    titles = list(dict.fromkeys(_spell(placed.alert) for placed in new if placed.found.page))
     if titles:
         more = f" and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
         tell(draft, owner, f"New in {draft.incident.ref}: {', '.join(titles[:NAMED])}{more}")
 
 
-def spell_alert(alert: Alert) -> str:
+def _spell(alert: Alert) -> str:
     """Its title, and where it is."""
     where = alert.labels.get("instance") or alert.labels.get("host")
     return f"{alert.title} on {where}" if where else alert.title
