@@ -44,6 +44,8 @@ class Sender:
     revision: Revision
     secrets: frozenset[str] = frozenset()
     proofs: frozenset[str] = frozenset()
+    referring: Referring | None = None
+    """The source, where it is one: found out once, for asking a protocol takes as long as reading an alert."""
 
     @property
     def fallback(self) -> str | None:
@@ -149,8 +151,8 @@ class Senders:
     async def read(self, sender: Sender, sent: Sent) -> Parsed:
         """Raises Unauthorized where the vendor's own proof is wrong, else Unreadable; Unreachable where it needs a
         document of the vendor's that can't be had."""
-        if isinstance(sender.source, Referring):
-            address = sender.source.document(sender.settings, sent)
+        if sender.referring is not None:
+            address = sender.referring.document(sender.settings, sent)
             sent = replace(sent, documents={address: await self._parts.documents.get(address)})
         now = self._parts.context.clock.now()
         sender.source.verify(sender.settings, sent, now)
@@ -201,6 +203,7 @@ class Senders:
                 revision=revision,
                 secrets=_secrets(settings),
                 proofs=_proofs(settings),
+                referring=source if isinstance(source, Referring) else None,
             )
             self._known[name] = known
         return known

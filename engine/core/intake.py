@@ -245,6 +245,14 @@ def take(case: Case, known: Mapping[str, AlertStatus], arrivals: Sequence[Placed
     return Taken(decision=unchanged(case.incident, "repeated", "nothing new"), outcomes=outcomes)
 
 
+def says_nothing_new(placed: Placed, config: Config, priority: Priority, *, sealed: bool) -> bool:
+    """Of an alert that fires on record in an active incident of this priority and configuration: whether all that
+    `take` would make of it is a repeat."""
+    if placed.alert.status is not AlertStatus.FIRING or placed.found.priority.above(priority):
+        return False
+    return sealed or why_sealed(config.sealing, placed.service, placed.alert) is None
+
+
 def _seal_if_told(draft: Draft, arrivals: Sequence[Placed]) -> None:
     """What was nobody's secret may become one when an alert of another kind joins."""
     for placed in arrivals:

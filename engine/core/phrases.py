@@ -26,11 +26,16 @@ class Wording:
 
     def evidence(self, phrases: tuple[str, ...]) -> str | None:
         """`the title says 'data loss'` for the first phrase that is said and not denied ("no data loss")."""
-        for needle, phrase in _needles(phrases):
-            if needle in self.everything and _affirms(self.everything, needle):
-                where = next(where for where, said in self.fields if _affirms(said, needle))
-                return f"{where} says '{phrase}'"
-        return None
+        return _evidence(self.fields, self.everything, phrases)
+
+
+@lru_cache(maxsize=4096)  # a storm says the same over and over
+def _evidence(fields: tuple[tuple[str, str], ...], everything: str, phrases: tuple[str, ...]) -> str | None:
+    for needle, phrase in _needles(phrases):
+        if needle in everything and _affirms(everything, needle):
+            where = next(where for where, said in fields if _affirms(said, needle))
+            return f"{where} says '{phrase}'"
+    return None
 
 
 def wording(labels: Mapping[str, str], **texts: str) -> Wording:
@@ -63,7 +68,7 @@ def _forms(phrase: str) -> list[str]:
     return [f" {form} " for form in dict.fromkeys((plain, split, plain.replace(" ", ""))) if form]
 
 
-@lru_cache(maxsize=1024)  # a storm says the same over and over
+@lru_cache(maxsize=1024)
 def _spread(text: str) -> str:
     """Padded words, and the words again with humps split, so that both `PostgreSQL` and `DataLoss` are found."""
     split = HUMP.sub(" ", text)

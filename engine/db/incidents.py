@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, insert, literal_column, or_, select, update
 
 from engine.core.errors import Conflict
-from engine.core.model import OPEN_STATES, Event, Incident, RecordedAlert, RecordedEvent
+from engine.core.model import (
+    OPEN_STATES,
+    AlertStatus,
+    Event,
+    Incident,
+    Priority,
+    RecordedAlert,
+    RecordedEvent,
+    State,
+)
 from engine.core.timeline import chain
 from engine.db.bulk import Change, insert_rows, update_rows
 from engine.db.rows import changed_columns, event_row, read_alert, read_event, read_incident, read_times
@@ -22,6 +32,18 @@ OPEN = tuple(state.value for state in OPEN_STATES)
 IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 LOAD = select(incidents).where(incidents.c.id.in_(IDS)).order_by(incidents.c.id)
 LOCK = LOAD.with_for_update()
+STANDINGS = (
+    select(
+        incidents.c.id,
+        incidents.c.state,
+        incidents.c.priority,
+        incidents.c.revision,
+        incidents.c.sealed_at.is_not(None),
+    )
+    .where(incidents.c.id.in_(IDS))
+    .order_by(incidents.c.id)
+    .with_for_update()
+)
 SOURCES = select(incidents.c.id, incidents.c.source).where(incidents.c.id.in_(IDS))
 BEGUN = select(incidents.c.id, incidents.c.begun_at).where(incidents.c.id.in_(IDS))
 HEADS = (
@@ -31,12 +53,23 @@ HEADS = (
     .with_for_update()
 )
 APPEND = update(incidents).where(incidents.c.id == bindparam("number")).values(version=incidents.c.version + 1)
+STATUSES = select(alerts.c.incident_id, alerts.c.fingerprint, alerts.c.status).where(alerts.c.incident_id.in_(IDS))
 ALERTS = select(alerts).where(alerts.c.incident_id.in_(IDS)).order_by(alerts.c.id)
 FIRING = (
     select(alerts.c.incident_id, func.count())
     .where(alerts.c.incident_id.in_(IDS), alerts.c.status == "firing")
     .group_by(alerts.c.incident_id)
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What decides whether an alert says anything new to an incident."""
+
+    state: State
+    priority: Priority
+    revision: int
+    sealed: bool
 
 
 def next_ids(connection: Connection, count: int) -> list[int]:
@@ -55,6 +88,15 @@ def load(connection: Connection, ids: Collection[int], *, lock: bool = False) ->
         return {}
     rows = connection.execute(LOCK if lock else LOAD, {"ids": list(ids)})
     return {row.id: read_incident(row) for row in rows}
+
+
+def standings(connection: Connection, ids: Collection[int]) -> dict[int, Standing]:
+    """By number, locked as `load` locks."""
+    rows = connection.execute(STANDINGS, {"ids": list(ids)}) if ids else ()
+    return {
+        number: Standing(state=State(state), priority=Priority(priority), revision=revision, sealed=bool(sealed))
+        for number, state, priority, revision, sealed in rows
+    }
 
 
 def sources_of(connection: Connection, ids: Collection[int]) -> dict[int, str]:
@@ -132,6 +174,14 @@ def alerts_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[st
     return found
 
 
+def statuses_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, AlertStatus]]:
+    """Of all alerts, by incident, then by fingerprint."""
+    found: dict[int, dict[str, AlertStatus]] = {number: {} for number in ids}
+    for number, fingerprint, status in connection.execute(STATUSES, {"ids": list(ids)}) if ids else ():
+        found[number][fingerprint] = AlertStatus(status)
+    return found
+
+
 def add_alerts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     insert_rows(connection, alerts, rows)
 
@@ -139,6 +189,12 @@ def add_alerts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def see_alerts(connection: Connection, seen: Iterable[Change]) -> None:
     """Alerts on record that have come again, each once."""
     update_rows(connection, alerts, seen)
+
+
+def repeat_alerts(connection: Connection, repeats: Collection[Change]) -> None:
+    """The same for alerts that were found to fire. Raises Conflict where one of them has cleared since."""
+    if update_rows(connection, alerts, repeats) != len(repeats):
+        raise Conflict("changed_meanwhile", "an alert has cleared at the moment at which it was repeated")
 
 
 def firing(connection: Connection, ids: Collection[int]) -> dict[int, int]:

@@ -29,10 +29,12 @@ class Wanted:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """`active`: the active incident in which the alert still fires, also once another source's incident has taken it
-    over, else the one that its key leads to. `latest`: the newest incident of the key, whatever became of it."""
+    over, else the one that its key leads to; `fires` tells the first case. `latest`: the newest incident of the key,
+    whatever became of it."""
 
     active: int | None = None
     latest: int | None = None
+    fires: bool = False
 
 
 NOTHING_FOUND = Found()
@@ -61,7 +63,7 @@ def find(connection: Connection, wanted: Sequence[Wanted]) -> Places:
     revision, silences, waiting, found = None, None, False, []
     for firing, own, moved, latest, newest, changes, some in result:
         revision, silences, waiting = newest, changes, bool(some)
-        found.append(Found(active=firing or own or moved, latest=latest))
+        found.append(Found(active=firing or own or moved, latest=latest, fires=firing is not None))
     return Places(revision=revision, silences=int(silences or 0), waiting=waiting, found=tuple(found))
 
 

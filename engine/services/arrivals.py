@@ -8,12 +8,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engine.core.intake import AlertAction, Opening, Placed, most_urgent, open_incident, take
+from engine.core.intake import AlertAction, Opening, Placed, most_urgent, open_incident, says_nothing_new, take
 from engine.core.model import AlertStatus, Incident, incident_ref
 from engine.core.muting import Muted
 from engine.core.playbook import hastened
 from engine.core.policy import Revision
 from engine.db import incidents, placing
+from engine.db.incidents import Standing
 from engine.db.placing import NOTHING_FOUND, Found, Places, Wanted
 from engine.services.cases import Gathered, Ledger, gather
 from engine.services.context import Channels, Context
@@ -109,11 +110,27 @@ class Rounds:
             look_up(self.connection, arrivals)
 
     def _take(self, groups: dict[int, list[Arrival]]) -> None:
-        gathered = gather(self.connection, self.context, groups, self.channels) if groups else {}
-        known = incidents.alerts_of(self.connection, groups) if groups else {}
-        for number, group in groups.items():
-            status = {fingerprint: one.alert.status for fingerprint, one in known[number].items()}
-            self._take_group(gathered[number], status, group)
+        standings = incidents.standings(self.connection, groups)
+        new = {number: group for number, group in groups.items() if not self._repeats(number, standings[number], group)}
+        gathered = gather(self.connection, self.context, new, self.channels) if new else {}
+        statuses = incidents.statuses_of(self.connection, new)
+        for number, group in new.items():
+            self._take_group(gathered[number], statuses[number], group)
+
+    def _repeats(self, number: int, standing: Standing, group: Sequence[Arrival]) -> bool:
+        """Counts alerts that say nothing new, as most do in a storm, without reading all that there is of their
+        incident. False where one of them may say more."""
+        config = self.context.revisions.get(self.connection, standing.revision).config
+        priority, sealed = standing.priority, standing.sealed
+        if not standing.state.active or not all(
+            one.found.fires and says_nothing_new(one.placed, config, priority, sealed=sealed) for one in group
+        ):
+            return False
+        rule, reason = SAID[AlertAction.REPEATED]
+        for arrival in group:
+            arrival.settle(AlertAction.REPEATED, number, rule, f"{reason} {incident_ref(number)}")
+            self.ledger.repeat_alert(number, arrival.placed.alert)
+        return True
 
     def _take_group(self, gathered: Gathered, status: dict[str, AlertStatus], group: list[Arrival]) -> None:
         taken = take(gathered.case, status, [arrival.placed for arrival in group], self.now)

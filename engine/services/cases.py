@@ -11,7 +11,18 @@ from sqlalchemy import Connection, Row
 
 from engine.core.draft import Case, Decision, Tickmark
 from engine.core.escalation import Changes, plan, reconcile
-from engine.core.model import Alert, Event, Incident, Message, MessageKind, PlaybookStep, Timer, TimerKind, TimerState
+from engine.core.model import (
+    Alert,
+    AlertStatus,
+    Event,
+    Incident,
+    Message,
+    MessageKind,
+    PlaybookStep,
+    Timer,
+    TimerKind,
+    TimerState,
+)
 from engine.core.notices import changes_course, under_the_cards
 from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
@@ -109,6 +120,7 @@ class Ledger:
         self._messages: list[dict[str, Any]] = []
         self._alerts: list[dict[str, Any]] = []
         self._seen: dict[tuple[int, str], Change] = {}
+        self._repeats: dict[tuple[int, str], Change] = {}
         self._at_once: set[int] = set()
         self._freed: set[int] = set()
 
@@ -127,13 +139,21 @@ class Ledger:
 
     def see_alert(self, incident: Incident, alert: Alert) -> None:
         """A repeat or a change of an alert on record. A resolution may come without texts: those on record are kept."""
+        self._see(self._seen, incident.id, alert, {})
+
+    def repeat_alert(self, incident: int, alert: Alert) -> None:
+        """A repeat that changes nothing of its incident, which need not have been read."""
+        self._see(self._repeats, incident, alert, {"status": AlertStatus.FIRING.value})
+
+    def _see(
+        self, seen: dict[tuple[int, str], Change], incident: int, alert: Alert, expected: Mapping[str, Any]
+    ) -> None:
         columns: dict[str, Any] = {"status": alert.status.value, "last_seen_at": self._now, "ends_at": alert.ends_at}
         if alert.annotations:
             columns |= {"annotations": dict(alert.annotations), "summary": alert.summary}
-        place = (incident.id, alert.fingerprint)
-        before = self._seen.get(place)
-        self._seen[place] = Change(
-            where={"incident_id": incident.id, "fingerprint": alert.fingerprint},
+        before = seen.get((incident, alert.fingerprint))
+        seen[incident, alert.fingerprint] = Change(
+            where={"incident_id": incident, "fingerprint": alert.fingerprint, **expected},
             columns={**before.columns, **columns} if before else columns,
             added={"count": before.added["count"] + 1 if before else 1},
         )
@@ -171,6 +191,7 @@ class Ledger:
         incidents.change(connection, self._changed)
         incidents.add_alerts(connection, self._alerts)
         incidents.see_alerts(connection, self._seen.values())
+        incidents.repeat_alerts(connection, self._repeats.values())
         incidents.add_events(connection, self._events)
         timers.finish(connection, self._done, now)
         timers.apply(connection, self._plans, now)
@@ -184,7 +205,7 @@ class Ledger:
     def _clear(self) -> None:
         for rows in (self._incidents, self._changed, self._alerts, self._events, self._done, self._timers):
             rows.clear()
-        for rows_by in (self._seen, self._plans):
+        for rows_by in (self._seen, self._repeats, self._plans):
             rows_by.clear()
         self._messages.clear()
         self._at_once.clear()

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -237,6 +238,11 @@ def links(addresses: Sequence[tuple[str, object]]) -> tuple[Link, ...]:
     """Those that a browser may follow: http or https, no credentials, not cut short. The same address once."""
     read: dict[str, Link] = {}
     for title, value in addresses:
-        if isinstance(value, str) and len(value) <= URL and value.isprintable() and WEB_ADDRESS.fullmatch(value):
+        if isinstance(value, str) and len(value) <= URL and _is_address(value):
             read.setdefault(value, Link(title=title, url=value))
     return tuple(read.values())
+
+
+@lru_cache(maxsize=1024)  # the alerts of one rule name the same few
+def _is_address(value: str) -> bool:
+    return value.isprintable() and WEB_ADDRESS.fullmatch(value) is not None

@@ -15,12 +15,13 @@ from engine.core.intake import (
     open_incident,
     place,
     report_by_hand,
+    says_nothing_new,
     take,
 )
 from engine.core.matchers import Matcher
 from engine.core.merging import merge
 from engine.core.model import ENGINE, Alert, AlertStatus, MessageKind, Priority, State
-from engine.core.policy import Clearing, Route
+from engine.core.policy import Clearing, Route, SealRule
 from engine.core.timeline import Kind
 from tests.core.cases import (
     CONFIG,
@@ -152,6 +153,23 @@ def test_a_repeat_changes_nothing() -> None:
     engine = Engine().open("P2")
     decision = engine.hear(alert("f1", priority="P2"))
     assert (decision.changed, decision.code) == (False, "repeated")
+
+
+@pytest.mark.parametrize("status", AlertStatus)
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("category", ["", "security"])
+@pytest.mark.parametrize("urgency", Priority)
+@pytest.mark.parametrize("priority", Priority)
+def test_what_says_nothing_new_is_a_repeat_that_changes_nothing(
+    priority: Priority, urgency: Priority, category: str, *, sealed: bool, status: AlertStatus
+) -> None:
+    config = changed("sealing", to=(SealRule(match=(Matcher.parse('category="security"'),)),))
+    labels = {"category": category} if category else {}
+    repeat = placed(replace(alert("f1", priority=urgency.value, **labels), status=status))
+    known = replace(case(incident(priority, sealed_at=NOON if sealed else None)), config=config)
+    quiet = says_nothing_new(repeat, config, priority, sealed=sealed)
+    taken = take(known, {"f1": FIRING}, [repeat], NOON)
+    assert quiet == (taken.outcomes == (AlertAction.REPEATED,) and not taken.decision.changed)
 
 
 def test_the_last_alert_to_clear_resolves_what_nobody_has_looked_at() -> None:

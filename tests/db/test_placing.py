@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert
 
+from engine.core.errors import Conflict
 from engine.core.matchers import Matcher
 from engine.core.model import State
 from engine.core.silences import Silence
 from engine.core.weekly import Weekly
 from engine.db import records, silences
+from engine.db.bulk import Change
 from engine.db.database import Database, connect
+from engine.db.incidents import alerts_of, repeat_alerts
 from engine.db.placing import NOTHING_FOUND, ON_SQLITE, Found, Wanted, find
 from engine.db.tables import alerts, incidents, key_aliases
 from tests.db.test_bulk import rows_of
@@ -55,16 +58,16 @@ TABLE = [
         "shop/checkout",
         "prometheus",
         "fp-checkout",
-        Found(active=5, latest=2),
+        Found(active=5, latest=2, fires=True),
     ),
-    ("an alert that fires under another key", "shop/none", "grafana", "fp-stock", Found(active=6, latest=None)),
+    ("an alert that fires under another key", "shop/none", "grafana", "fp-stock", Found(active=6, fires=True)),
     ("the same fingerprint of another source", "shop/none", "prometheus", "fp-stock", NOTHING_FOUND),
     (
         "an alert that was merged into another source's incident",
         "shop/none",
         "pagerduty",
         "fp-till",
-        Found(active=5, latest=None),
+        Found(active=5, fires=True),
     ),
     ("one of a source from which nothing was merged", "shop/none", "grafana", "fp-till", NOTHING_FOUND),
     ("an alert that has cleared", "shop/none", "prometheus", "fp-cleared", NOTHING_FOUND),
@@ -111,6 +114,23 @@ async def test_all_alerts_are_found_by_one_statement_in_their_order(database: Da
     assert {case[0]: found for case, found in zip(TABLE, places.found, strict=True)} == {
         case[0]: case[-1] for case in TABLE
     }
+
+
+async def test_a_repeat_of_what_has_cleared_meanwhile_is_looked_up_again(database: Database) -> None:
+    def repeat(connection: Connection, *fingerprints: str) -> None:
+        where = [{"incident_id": 5, "fingerprint": one, "status": "firing"} for one in fingerprints]
+        changes = [Change(where=one, columns={"last_seen_at": NOW}, added={"count": 1}) for one in where]
+        repeat_alerts(connection, changes)
+
+    def counts(connection: Connection) -> dict[str, int]:
+        return {name: one.count for name, one in alerts_of(connection, [5])[5].items()}
+
+    before = await database.read(counts)
+    await database.write(lambda connection: repeat(connection, "fp-checkout", "fp-till"))
+    with pytest.raises(Conflict, match="has cleared"):
+        await database.write(lambda connection: repeat(connection, "fp-checkout", "fp-cleared"))
+    after = await database.read(counts)
+    assert after == {**before, "fp-checkout": before["fp-checkout"] + 1, "fp-till": before["fp-till"] + 1}
 
 
 async def test_the_newest_revision_comes_with_it(database: Database) -> None:
