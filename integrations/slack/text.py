@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from engine.ports import Envelope
 from integrations.channels.foreign import LINE, one_line, web_address
@@ -22,6 +23,7 @@ TONIGHT = timedelta(hours=12)
 """Within it a time of day says enough; beyond it the date stands with it."""
 
 
+@lru_cache(maxsize=4096)  # the card, the page and each update of either say mostly the same
 def plain(text: str, most: int = LINE) -> str:
     """Foreign text as inert mrkdwn on one line, at most `most` characters after escaping.
 
