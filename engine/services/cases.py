@@ -24,13 +24,12 @@ from engine.core.model import (
     TimerState,
 )
 from engine.core.notices import changes_course, under_the_cards
-from engine.core.playbook import steps_of
 from engine.core.timeline import Kind, chain
 from engine.db import holding, incidents, outbox, records, timers
 from engine.db.bulk import Change
 from engine.db.rows import alert_row, event_row, incident_row, timer_row
 from engine.services.context import Channels, Context
-from engine.services.playbooks import read_document
+from engine.services.playbooks import steps_in
 
 KnownTimers = Mapping[str, tuple[Timer, TimerState]]
 PASSED = TimerState.SUPERSEDED
@@ -86,7 +85,7 @@ def playbook_steps(connection: Connection, found: Collection[Incident]) -> dict[
         name: records.playbook(connection, name)
         for name in {incident.playbook for incident in found if incident.playbook}
     }
-    steps = {name: steps_of(read_document(document)) for name, document in documents.items() if document}
+    steps = {name: steps_in(document) for name, document in documents.items() if document}
     return {
         incident.id: _ticked(steps.get(incident.playbook or "", ()), ticks.get(incident.id, {})) for incident in found
     }

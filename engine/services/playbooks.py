@@ -9,8 +9,8 @@ from functools import lru_cache
 from sqlalchemy import Connection
 
 from engine.core.draft import Case, Decision
-from engine.core.model import ENGINE, Event, Priority
-from engine.core.playbook import Playbook, choose
+from engine.core.model import ENGINE, Event, PlaybookStep, Priority
+from engine.core.playbook import Playbook, choose, steps_of
 from engine.core.policy import Config
 from engine.core.routing import NOWHERE, Routed, settle
 from engine.core.timeline import Kind
@@ -22,6 +22,12 @@ Playbooks = Mapping[str, Playbook]
 @lru_cache(maxsize=256)
 def read_document(document: str) -> Playbook:
     return Playbook.model_validate_json(document)
+
+
+@lru_cache(maxsize=256)
+def steps_in(document: str) -> tuple[PlaybookStep, ...]:
+    """Of the playbook that was written down, none of them done."""
+    return steps_of(read_document(document))
 
 
 def playbook_for(
