@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -209,8 +208,9 @@ class Senders:
         return known
 
     def _tell(self, sender: Sender, outcomes: Sequence[Outcome], parsed: Parsed) -> None:
-        for action, count in Counter(outcome.action for outcome in outcomes).items():
-            self._parts.metrics.alerts.labels(sender.actor.id, action.value).inc(count)
+        actions = [outcome.action for outcome in outcomes]
+        for action in set(actions):
+            self._parts.metrics.alerts.labels(sender.actor.id, action.value).inc(actions.count(action))
         if parsed.faults:
             first = f"{parsed.faults[0].path}: {parsed.faults[0].reason}"
             log.warning(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -30,6 +31,8 @@ NOT_KEPT = re.compile(
     r"|forwarded|via|x-forwarded-.*|x-real-ip|priority|sec-.*|traceparent|tracestate|b3|x-b3-.*"
 )
 """Headers that are about the way, not about what was sent."""
+PLAIN_VALUES = frozenset({"application/json", "application/json; charset=utf-8"})
+"""What most senders say of their bodies; the slash alone would have each pattern of a secret tried on it."""
 TRACES = tuple(
     trace.encode()
     for trace in (
@@ -76,11 +79,21 @@ def kept_headers(headers: Mapping[str, str], masked: Collection[str], secrets: C
     `secrets`: what must not be in any value."""
     found: dict[str, str] = {}
     for name, value in headers.items():
-        if NOT_KEPT.fullmatch(name) or len(found) == MOST_HEADERS:
+        if not _is_kept(name) or len(found) == MOST_HEADERS:
             continue
-        hidden = name in masked or any(looks_secret(part) for part in name.replace("_", "-").split("-") if part)
+        hidden = name in masked or _holds_secret(name)
         found[name[:LONGEST_HEADER]] = MASK if hidden else _hide_text(value, secrets)[:LONGEST_HEADER]
     return found
+
+
+@lru_cache(maxsize=256)  # the headers of a sender are the same each time
+def _is_kept(name: str) -> bool:
+    return NOT_KEPT.fullmatch(name) is None
+
+
+@lru_cache(maxsize=256)
+def _holds_secret(name: str) -> bool:
+    return any(looks_secret(part) for part in name.replace("_", "-").split("-") if part)
 
 
 def cut_body(body: bytes, most: int) -> tuple[bytes, bool]:
@@ -140,7 +153,7 @@ def _is_secret(name: str, value: Any) -> bool:
 def _hide_text(text: str, secrets: Collection[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
-    return hide_secrets(text)
+    return text if text in PLAIN_VALUES else hide_secrets(text)
 
 
 def kept_problem(sentence: str, secrets: Collection[str]) -> str:

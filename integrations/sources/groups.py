@@ -142,8 +142,8 @@ class Group:
 
 
 def _title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    written = (annotations.get("summary"), annotations.get("title"), labels.get("alertname"), _spell(labels))
-    return next(filter(None, (line(wording, TITLE) for wording in written)))
+    written = (annotations.get("summary"), annotations.get("title"), labels.get("alertname"))
+    return next(filter(None, (line(wording, TITLE) for wording in written)), "") or line(_spell(labels), TITLE)
 
 
 def _spell(labels: Mapping[str, Scalar]) -> str:
