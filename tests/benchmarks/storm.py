@@ -1,8 +1,8 @@
 """A storm: 100,000 alerts in a minute, 5,000 of them different, and now and then a P0 among them.
 
 Every alert opens an incident or repeats one, one a request; who is answered 503 comes again. What counts is that
-nothing accepted is lost, that a P0 is paged at once all the same, that nobody gets a message for each incident, and
-that memory stays bounded.
+nothing accepted is lost, that each problem is one incident, that a P0 is paged at once all the same, that nobody gets a
+message for each incident, and that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def of_storm(runs: int, seconds: float) -> list[Row]:
         Row(
             name=f"P0 in a storm of {ALERTS / LENGTH:,.0f} alerts/s",
             unit="ms",
-            target="2,500",
+            target="2,000",
             runs=tuple(run for run, _ in found),
             note=found[-1][1],
         )
@@ -126,11 +126,12 @@ def _figures(
         messages.setdefault((contact, channel), set()).add(reference)
     most = max(map(len, messages.values()), default=0)
     waiting = connection.execute(WAITING).fetchone()[0]
+    problems, opened = len({one[0] for one in storm.accepted}), len({one[1] for one in storm.accepted})
     note = (
-        f"{len(storm.accepted):,} alerts accepted in {storm.ended - storm.started:.0f} s,"
-        f" {len({one[1] for one in storm.accepted}):,} incidents, {storm.refused.get('503', 0):,} times 503;"
+        f"{len(storm.accepted):,} alerts accepted in {storm.ended - storm.started:.0f} s, {problems:,} problems,"
+        f" {opened:,} incidents, {storm.refused.get('503', 0):,} times 503;"
         f" {most} messages to one person by one channel at most (allowed: {MOST}); {rest}; 99 % is the worst P0"
     )
     lost = len(promised - recorded) + len(urgent.accepted) - len(waits) + waiting
-    run = Run(value=worst, median_ms=median, p99_ms=worst, count=len(waits), lost=lost, excess=max(0, most - MOST))
-    return run, note
+    excess = max(0, most - MOST) + abs(opened - problems)
+    return Run(value=worst, median_ms=median, p99_ms=worst, count=len(waits), lost=lost, excess=excess), note
