@@ -62,6 +62,7 @@ from engine.services.requests import RawRequests
 from engine.services.selfreport import SelfReport
 from engine.services.ticking import Ticker, Watch
 from engine.services.timekeeping import Timekeeper
+from engine.services.unheard import Unheard
 from integrations.channels import Resources
 from integrations.fetching import Fetcher
 from integrations.heartbeat import Heartbeat
@@ -293,8 +294,9 @@ async def _wire(
     canaries = Canaries(context, intake, report, metrics.canary_arrived)
     heartbeats = Heartbeats(context, report, metrics.pulse_taken)
     probes = Probes(context, PROBES, _reveal, metrics)
-    watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_heard_again)]
+    watches: list[Watch] = [heartbeats, Rehearing(context, report, metrics.alert_taken)]
     ticker = Ticker(context, keep_time=keeper.correct, tell=report.timers_set_aside, watches=watches)
+    unheard = Unheard(context, metrics.alert_taken)
     switch = _switch(settings, context, ticker, metrics)
     looks = [Readability(context, report).look, heartbeats.heard_from]
     requests = RawRequests(context, metrics.requests_lost.inc, looks)
@@ -329,7 +331,7 @@ async def _wire(
         keys=keys,
         requests=requests,
         replays=replays,
-        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests), *_heartbeat(switch)]),
+        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests, unheard), *_heartbeat(switch)]),
         switch=switch,
         canaries=canaries,
         probes=probes,
@@ -354,11 +356,12 @@ def _heartbeat(switch: DeadMansSwitch | None) -> list[Errand]:
     return [Errand(name="heartbeat", every=EVERY, run=switch.look)] if switch is not None else []
 
 
-def _errands(context: Context, canaries: Canaries, requests: RawRequests) -> list[Errand]:
+def _errands(context: Context, canaries: Canaries, requests: RawRequests, unheard: Unheard) -> list[Errand]:
     return [
         Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context)),
         Errand(name="look after canaries", every=timedelta(seconds=5), run=canaries.look),
         Errand(name="drop raw requests", every=timedelta(minutes=1), run=requests.tidy),
+        Errand(name="give up what is unheard", every=timedelta(seconds=30), run=unheard.look),
     ]
 
 

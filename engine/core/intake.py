@@ -31,6 +31,7 @@ from engine.core.policy import Config
 from engine.core.priority import set_priority
 from engine.core.routing import NOWHERE, Routed, route, told
 from engine.core.sealing import seal, why_sealed
+from engine.core.spans import spell
 from engine.core.timeline import Kind
 
 KEY_LENGTH = 500
@@ -243,6 +244,12 @@ def take(case: Case, known: Mapping[str, AlertStatus], arrivals: Sequence[Placed
     if draft.events:
         return Taken(decision=draft.decision("taken"), outcomes=outcomes)
     return Taken(decision=unchanged(case.incident, "repeated", "nothing new"), outcomes=outcomes)
+
+
+def given_up(alert: Alert, after: timedelta, now: datetime) -> Alert:
+    """The end of an alert whose sender has not been heard on it for so long. The texts on record stay."""
+    title = f"{alert.title}: not heard of for {spell(after)}, so it counts as cleared"
+    return replace(alert, status=AlertStatus.RESOLVED, title=title, annotations={}, ends_at=now)
 
 
 def says_nothing_new(placed: Placed, config: Config, priority: Priority, *, sealed: bool) -> bool:

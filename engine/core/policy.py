@@ -157,6 +157,10 @@ class Integration(Extensible):
     expect_every: SpanAhead | None = None
     """How often it sends something at least. When nothing that can be read has come for so long, that is an incident of
     its service. Without it nobody is waited for."""
+    resolve_after: SpanAhead | None = None
+    """When an alert of this sender that has not come again for so long counts as cleared, for a sender that never says
+    when one is over. It has to be longer than the sender takes to repeat itself; a time in which no engine ran does not
+    count. Without it only the sender ends one."""
 
     def expected(self, name: str) -> Heartbeat | None:
         """What is waited for, where its name is `name`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, literal_column, or_, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, literal_column, or_, select
 
-from engine.core.model import ACTIVE_STATES, RecordedAlert
+from engine.core.model import ACTIVE_STATES, AlertStatus, RecordedAlert
 from engine.db.rows import read_alert
 from engine.db.tables import alerts, incidents, key_aliases
 
@@ -46,6 +47,18 @@ ACTIVE_OF_SERVICE = (
 )
 
 
+# The status as a value, so that the index of firing alerts is not used: it holds those that nobody has ever ended too.
+QUIET = (alerts.c.status == bindparam("firing"), alerts.c.last_seen_at <= bindparam("since"))
+UNHEARD = (
+    select(alerts.c.incident_id, alerts.c.id)
+    .join(incidents, incidents.c.id == alerts.c.incident_id)
+    .where(ACTIVE, *QUIET, func.coalesce(alerts.c.source, incidents.c.source) == bindparam("source"))
+    .order_by(alerts.c.last_seen_at)
+    .limit(bindparam("most"))
+)
+STILL_UNHEARD = select(alerts).where(alerts.c.id == bindparam("number"), *QUIET)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
     """An alert on record: its own number, and its incident's."""
@@ -72,6 +85,21 @@ def names(connection: Connection, source: str, incident: int) -> dict[int, str]:
 def active_of_service(connection: Connection, service: str, most: int) -> list[int]:
     """The numbers of the active incidents of a service, the newest first."""
     return list(connection.execute(ACTIVE_OF_SERVICE, {"service": service, "most": most}).scalars())
+
+
+def unheard(connection: Connection, source: str, since: datetime, most: int) -> list[tuple[int, int]]:
+    """Alerts of a source that fire in active incidents and have not come since then, the longest first: the incident's
+    number and the alert's own."""
+    wanted = {"source": source, "since": since, "firing": AlertStatus.FIRING.value, "most": most}
+    return [(row.incident_id, row.id) for row in connection.execute(UNHEARD, wanted)]
+
+
+def still_unheard(connection: Connection, number: int, since: datetime) -> RecordedAlert | None:
+    """None where it has come or ended meanwhile."""
+    row = connection.execute(
+        STILL_UNHEARD, {"number": number, "since": since, "firing": AlertStatus.FIRING.value}
+    ).first()
+    return read_alert(row) if row is not None else None
 
 
 def _held(row: Row[Any] | None) -> Held | None:

@@ -74,9 +74,9 @@ _LOOK_UP = f"""
 SELECT
     (SELECT max(alert.incident_id) FROM alert JOIN incident ON incident.id = alert.incident_id
      WHERE alert.fingerprint = wanted.fingerprint AND alert.status = 'firing' AND incident.{_ACTIVE}
-       AND (incident.source = wanted.source OR EXISTS
+       AND (alert.source = wanted.source OR alert.source IS NULL AND (incident.source = wanted.source OR EXISTS
             (SELECT 1 FROM key_alias JOIN incident AS merged ON merged.key = key_alias.key
-             WHERE key_alias.incident_id = incident.id AND merged.source = wanted.source))),
+             WHERE key_alias.incident_id = incident.id AND merged.source = wanted.source)))),
     (SELECT incident.id FROM incident WHERE incident.key = wanted.key AND incident.{_ACTIVE}),
     (SELECT incident.id FROM key_alias JOIN incident ON incident.id = key_alias.incident_id
      WHERE key_alias.key = wanted.key AND incident.{_ACTIVE}),

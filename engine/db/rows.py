@@ -105,9 +105,10 @@ def read_incident(row: Row[Any]) -> Incident:
     return Incident.of(values)
 
 
-def alert_row(incident: int, alert: Alert, now: datetime) -> dict[str, Any]:
+def alert_row(incident: int, source: str, alert: Alert, now: datetime) -> dict[str, Any]:
     return {
         "incident_id": incident,
+        "source": source,
         "fingerprint": alert.fingerprint,
         "status": str(alert.status),
         "title": alert.title,

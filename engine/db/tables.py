@@ -131,6 +131,7 @@ class AlertRow(SQLModel, table=True):
     first_seen_at: datetime = when()
     last_seen_at: datetime = when()
     count: int
+    source: str | None
 
 
 class EventRow(SQLModel, table=True):

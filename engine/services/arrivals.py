@@ -149,7 +149,7 @@ class Rounds:
             return
         arrival.settle(action, incident.id, rule, f"{reason} {incident.ref}")
         if new:
-            self.ledger.add_alert(incident, alert)
+            self.ledger.add_alert(incident, arrival.placed)
         else:
             self.ledger.see_alert(incident, alert)
 
@@ -198,7 +198,7 @@ class Rounds:
             playbook_reason=why,
         )
         decision = open_incident(config, placed, opening, hastened(found, playbook))
-        self.ledger.open(decision, [one.alert for one in placed])
+        self.ledger.open(decision, placed)
         first = placed[0].found
         group[0].settle(AlertAction.OPENED, number, f"classification/{first.rule}", first.reason)
         rule, reason = SAID[AlertAction.JOINED]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 
 from engine.core.draft import Case, Decision, Tickmark
 from engine.core.escalation import Changes, plan, reconcile
+from engine.core.intake import Placed
 from engine.core.model import (
     Alert,
     AlertStatus,
@@ -123,18 +124,19 @@ class Ledger:
         self._at_once: set[int] = set()
         self._freed: set[int] = set()
 
-    def open(self, decision: Decision, alerts: Sequence[Alert]) -> None:
+    def open(self, decision: Decision, arrivals: Sequence[Placed]) -> None:
         """A new incident with everything that belongs to it."""
         incident = decision.incident
         head = self._chain(incident, decision.events)
         self._incidents.append(incident_row(incident) | head)
-        self._alerts.extend(alert_row(incident.id, alert, self._now) for alert in alerts)
+        for placed in arrivals:
+            self.add_alert(incident, placed)
         for timer in decision.planned:
             self._timers.append(self._timer(incident.id, timer, decision.fired.get(timer.key)))
         self._queue(incident, decision.messages)
 
-    def add_alert(self, incident: Incident, alert: Alert) -> None:
-        self._alerts.append(alert_row(incident.id, alert, self._now))
+    def add_alert(self, incident: Incident, placed: Placed) -> None:
+        self._alerts.append(alert_row(incident.id, placed.actor.id, placed.alert, self._now))
 
     def see_alert(self, incident: Incident, alert: Alert) -> None:
         """A repeat or a change of an alert on record. A resolution may come without texts: those on record are kept."""

@@ -135,7 +135,7 @@ class Metrics:
         """An alert that one of our own heartbeats came to."""
         self.alerts.labels(heartbeats.SOURCE, action.value).inc()
 
-    def alert_heard_again(self, integration: str, action: AlertAction) -> None:
+    def alert_taken(self, integration: str, action: AlertAction) -> None:
         self.alerts.labels(integration, action.value).inc()
 
     def probe_ran(self, *, ok: bool) -> None:

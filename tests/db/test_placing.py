@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from engine.core.errors import Conflict
 from engine.core.matchers import Matcher
@@ -18,7 +18,7 @@ from engine.core.weekly import Weekly
 from engine.db import records, silences
 from engine.db.bulk import Change
 from engine.db.database import Database, connect
-from engine.db.incidents import alerts_of, repeat_alerts
+from engine.db.incidents import repeat_alerts
 from engine.db.placing import NOTHING_FOUND, ON_SQLITE, Found, Wanted, find
 from engine.db.tables import alerts, incidents, key_aliases
 from tests.db.test_bulk import rows_of
@@ -37,14 +37,15 @@ INCIDENTS = [
     (8, "shop/till", State.MERGED, "pagerduty"),
 ]
 ALIASES = [("shop/login", 5), ("shop/old", 3), ("shop/checkout", 5), ("shop/till", 5)]
-# incident, fingerprint, status
+# incident, fingerprint, status, source (none: the release before has written it)
 ALERTS = [
-    (2, "fp-checkout", "firing"),
-    (5, "fp-checkout", "firing"),
-    (5, "fp-cleared", "resolved"),
-    (5, "fp-till", "firing"),
-    (6, "fp-stock", "firing"),
-    (7, "fp-basket", "firing"),
+    (2, "fp-checkout", "firing", "prometheus"),
+    (2, "fp-shared", "firing", "grafana"),
+    (5, "fp-checkout", "firing", None),
+    (5, "fp-cleared", "resolved", None),
+    (5, "fp-till", "firing", None),
+    (6, "fp-stock", "firing", None),
+    (7, "fp-basket", "firing", None),
 ]
 
 TABLE = [
@@ -61,6 +62,14 @@ TABLE = [
         Found(active=5, latest=2, fires=True),
     ),
     ("an alert that fires under another key", "shop/none", "grafana", "fp-stock", Found(active=6, fires=True)),
+    (
+        "one in an incident that another source has opened",
+        "shop/none",
+        "grafana",
+        "fp-shared",
+        Found(active=2, fires=True),
+    ),
+    ("one of another source in an incident of its own", "shop/none", "prometheus", "fp-shared", NOTHING_FOUND),
     ("the same fingerprint of another source", "shop/none", "prometheus", "fp-stock", NOTHING_FOUND),
     (
         "an alert that was merged into another source's incident",
@@ -102,8 +111,8 @@ def fill(connection: Connection) -> None:
     connection.execute(insert(incidents), own)
     connection.execute(insert(key_aliases), [{"key": key, "incident_id": number} for key, number in ALIASES])
     firing: list[dict[str, Any]] = rows_of(alerts, len(ALERTS))
-    for row, (number, fingerprint, status) in zip(firing, ALERTS, strict=True):
-        row.update(incident_id=number, fingerprint=fingerprint, status=status)
+    for row, (number, fingerprint, status, sender) in zip(firing, ALERTS, strict=True):
+        row.update(incident_id=number, fingerprint=fingerprint, status=status, source=sender, count=1)
     connection.execute(insert(alerts), firing)
     for digest in ("first", "second"):
         records.add_revision(connection, applied_at=NOW, applied_by="me", digest=digest, document="{}")
@@ -123,7 +132,8 @@ async def test_a_repeat_of_what_has_cleared_meanwhile_is_looked_up_again(databas
         repeat_alerts(connection, changes)
 
     def counts(connection: Connection) -> dict[str, int]:
-        return {name: one.count for name, one in alerts_of(connection, [5])[5].items()}
+        columns = select(alerts.c.fingerprint, alerts.c["count"]).where(alerts.c.incident_id == 5)
+        return {row[0]: row[1] for row in connection.execute(columns)}
 
     before = await database.read(counts)
     await database.write(lambda connection: repeat(connection, "fp-checkout", "fp-till"))
