@@ -35,6 +35,7 @@ class Unheard:
     def __init__(self, context: Context, count: Count) -> None:
         self._context = context
         self._count = count
+        self._looked = False
 
     async def look(self) -> None:
         """Ends what is to be ended now, each in a transaction of its own: one that can't be worked keeps no other.
@@ -44,11 +45,16 @@ class Unheard:
         spans = {name: one.resolve_after for name, one in config.integrations.items() if one.resolve_after}
         if not spans:
             return
-        listening = now - await database.write(lambda connection: listening_since(connection, now))
+        listening = now - await database.write(lambda connection: listening_since(connection, now, self._was_deaf))
+        self._looked = True
         for name, after in spans.items():
             if listening >= after:
                 actor = Actor(kind=ActorKind.SOURCE, id=name, name=name, via=config.integrations[name].source)
                 await self._give_up_all(actor, after, now)
+
+    def _was_deaf(self, gap: timedelta) -> bool:
+        """Within a run the machine's time counts, for a drill's clock leaps between any two looks."""
+        return (timedelta(seconds=self._context.clock.wait_for(gap)) if self._looked else gap) > DEAF
 
     async def _give_up_all(self, actor: Actor, after: timedelta, now: datetime) -> None:
         for place in await self._context.database.read(lambda c: alerts.unheard(c, actor.id, now - after, MOST)):
@@ -70,11 +76,12 @@ class Unheard:
             context.signals.ring()
 
 
-def listening_since(connection: Connection, now: datetime) -> datetime:
-    """Since when some engine has run without a break. Notes that one does now."""
+def listening_since(connection: Connection, now: datetime, was_deaf: Callable[[timedelta], bool]) -> datetime:
+    """Since when some engine has run without a break. Notes that one runs now. `was_deaf`: whether none ran for want of
+    a look in that time."""
     before, since = (records.get_setting(connection, name) for name in (LISTENED_AT, LISTENING_SINCE))
     records.put_setting(connection, LISTENED_AT, format_time(now))
-    if before and since and now - datetime.fromisoformat(before) <= DEAF:
+    if before and since and not was_deaf(now - datetime.fromisoformat(before)):
         return datetime.fromisoformat(since)
     records.put_setting(connection, LISTENING_SINCE, format_time(now))
     return now

@@ -42,7 +42,10 @@ class Watch:
         self.first, self.second = engines
         self.clock, self.wire = clock, wire
         self.told: list[tuple[str, AlertAction]] = []
-        self._looks = [Unheard(one.context, lambda *what: self.told.append(what)) for one in engines]
+        self.start()
+
+    def start(self) -> None:
+        self._looks = [Unheard(one.context, lambda *what: self.told.append(what)) for one in (self.first, self.second)]
 
     async def run(self, until: timedelta) -> None:
         """Both look, the second first; up to and with this time."""
@@ -135,6 +138,7 @@ async def test_a_time_in_which_no_engine_ran_does_not_count(watch: Watch) -> Non
     await watch.run(MINUTE)
     await watch.mail()
     watch.clock.set(NIGHT + 3 * HOUR)
+    watch.start()
     await watch.run(4 * HOUR - SECOND)
     assert await watch.status() == {"DiskFull/web-1": AlertStatus.FIRING}
     await watch.run(4 * HOUR + 2 * MINUTE)
