@@ -56,9 +56,12 @@ def all_clear(draft: Draft, actor: Actor) -> None:
 
 
 def quiet_is_over(draft: Draft) -> None:
-    """Nothing has fired again. Somebody may have taken it meanwhile."""
+    """Nothing has fired again, unless a merge has brought what does. Somebody may have taken it meanwhile."""
     cleared_at = draft.incident.cleared_at
     if cleared_at is None:
+        return
+    if draft.case.firing:
+        draft.change(cleared_at=None)
         return
     if _ends_by_itself(draft):
         reason = f"{CLEARED}, and nothing has fired again for {spell(draft.now - cleared_at)}"

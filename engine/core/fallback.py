@@ -22,9 +22,9 @@ from engine.core.timeline import Kind
 def after_failure(draft: Draft, failed: Delivery, siblings: Sequence[Delivery]) -> None:
     """A page's message has failed for good: the next channel, else the next person, else the next level.
 
-    `siblings`: all pages of this incident since its cycle started, the failed one among them.
+    `siblings`: what was sent of this incident since its cycle started, the failed page among it.
     """
-    message = failed.message
+    message, siblings = failed.message, _pages(siblings)
     same_page = [other for other in siblings if other.message.page == message.page]
     if any(other.state in _HOPEFUL for other in same_page if other.id != failed.id):
         return
@@ -49,7 +49,7 @@ def go_around(draft: Draft, waiting: Delivery, siblings: Sequence[Delivery], out
     `out`: by channel, the words for how it is out.
     """
     message = waiting.message
-    same_page = [other for other in siblings if other.message.page == message.page]
+    same_page = [other for other in _pages(siblings) if other.message.page == message.page]
     found = find_step(draft, message.level)
     if found is None or message.contact is None or message.channel not in out:
         return
@@ -60,6 +60,11 @@ def go_around(draft: Draft, waiting: Delivery, siblings: Sequence[Delivery], out
     left = [way for way in known if way[0] not in used and way[0] not in out]
     if left:
         _next_channel(draft, message, left[0], f"{message.channel} {out[message.channel]}; {left[0][0]} instead")
+
+
+def _pages(siblings: Sequence[Delivery]) -> list[Delivery]:
+    """A question "still on it?" bears its owner's level, and is no page of it."""
+    return [other for other in siblings if other.message.kind is MessageKind.PAGE]
 
 
 _HOPEFUL = (MessageState.PENDING, MessageState.CLAIMED, MessageState.SENT)

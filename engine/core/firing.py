@@ -24,14 +24,30 @@ UNANSWERED = "nobody has acknowledged within the response time"
 def fire_due(case: Case, due: Iterable[Timer], now: datetime, why_late: str = "") -> Decision:
     """One decision over all timers of one incident that are due. `why_late` explains timers that were missed."""
     draft = Draft(case, now)
-    sorted_due: Due = sort_due(due, now, lambda level: reaches(draft, level))
+    left = _what_quiet_leaves(draft, due, why_late)
+    sorted_due: Due = sort_due(left, now, lambda level: reaches(draft, level))
     for timer in sorted_due.supersede:
         _supersede(draft, timer, why_late)
     for timer in sorted_due.fire:
         if timer.key not in draft.fired:  # a lapse that fires before it may have started the same level anew
-            draft.fired[timer.key] = TimerState.FIRED
-            FIRE[timer.kind](draft, timer, lateness(timer, now, why_late))
+            _fire(draft, timer, why_late)
     return draft.decision("timers fired")
+
+
+def _what_quiet_leaves(draft: Draft, due: Iterable[Timer], why_late: str) -> list[Timer]:
+    """A quiet time that is over comes first, whatever else was missed with it: what has ended pages nobody."""
+    left = []
+    for timer in due:
+        if timer.kind is TimerKind.QUIET:
+            _fire(draft, timer, why_late)
+        else:
+            left.append(timer)
+    return left if draft.incident.state.active or not draft.case.incident.state.active else []
+
+
+def _fire(draft: Draft, timer: Timer, why_late: str) -> None:
+    draft.fired[timer.key] = TimerState.FIRED
+    FIRE[timer.kind](draft, timer, lateness(timer, draft.now, why_late))
 
 
 def start(draft: Draft, why: str) -> tuple[Timer, ...]:

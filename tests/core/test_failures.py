@@ -97,6 +97,15 @@ def test_a_person_who_was_reached_at_the_same_time_is_enough() -> None:
     assert (one.messages, one.events) == ([], [])
 
 
+def test_a_question_that_is_on_its_way_is_no_page_of_its_level() -> None:
+    outbox, one = Outbox(), draft()
+    outbox.add(LEAD_PAGE)
+    question = replace(LEAD_PAGE[0], kind=MessageKind.QUESTION, page=None, seat=None)
+    outbox.add([question, replace(question, level=3)], minute=1)
+    after_failure(one, outbox.fail(1, 2), outbox.all)
+    assert pages(one.messages) == [(1, "ops-senior")]
+
+
 def test_a_person_who_was_reached_by_an_earlier_page_is_not_enough() -> None:
     outbox, one = Outbox(), draft()
     outbox.add(LEAD_PAGE, state=MessageState.SENT)

@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 
 from tests.simulation.standard import (
     ANSWER_WITHIN,
+    FLAPS,
     MISSED_AFTER,
+    QUIET,
+    WITHIN,
     Judgement,
     Table,
     end_of_next_business_day,
@@ -61,6 +64,8 @@ class Case:
     gaps: frozenset[datetime]
     """When each of the times began in which no engine looked."""
     priority: str = ""
+    begun: list[datetime] = field(default_factory=list)
+    """When the problem has lately begun to fire, at first in the incident before this one."""
     page: bool = True
     judged: str = ""
     tight: timedelta = NOTHING_TIGHTER
@@ -78,6 +83,9 @@ class Case:
     ask_at: datetime | None = None
     lapse_at: datetime | None = None
     held_until: datetime | None = None
+    flaps: bool = False
+    quiet_at: datetime | None = None
+    """When it is over by itself, if nothing fires until then."""
     looked_from: datetime = field(init=False)
     """Since when there has been somebody to look."""
     expected: list[Expected] = field(default_factory=list)
@@ -89,6 +97,7 @@ class Case:
         self.priority = self.judged = found.priority
         self.page, self.tight = found.page, found.tight or NOTHING_TIGHTER
         self.began = self.looked_from = self.opened_at
+        self._begin(self.opened_at)
         self._count_levels(self.opened_at)
         self._cycle(self.opened_at)
         self.settle(self.opened_at)
@@ -147,6 +156,8 @@ class Case:
                 self.firing[fingerprint] = False
                 self._all_clear(at)
             return
+        if not any(self.firing.values()):
+            self._begin(at)
         self.firing[fingerprint] = True
         if more_urgent(found.priority, self.priority) and more_urgent(found.priority, self.judged):
             self.judged = found.priority
@@ -158,7 +169,7 @@ class Case:
         self._drop_acknowledgement(at)
         self.state = state
         self.ended.append(Span(since=at))
-        self.respond_at = self.queue_at = self.held_until = None
+        self.respond_at = self.queue_at = self.held_until = self.quiet_at = None
         self.levels = {}
 
     def reopen(self, at: datetime) -> None:
@@ -214,6 +225,7 @@ class Case:
         if not self.active:
             return {}
         single = {"response": self.respond_at, "queue": self.queue_at, "ask": self.ask_at, "lapse": self.lapse_at}
+        single["quiet"] = self.quiet_at
         levels = {f"level {number}": self._held(due) for number, due in self.levels.items()}
         return {name: due for name, due in single.items() if due is not None} | levels
 
@@ -230,13 +242,21 @@ class Case:
     def _is_on_record(self, name: str, at: datetime) -> bool:
         if name == "queue":
             return self.on_record("notice.sent", at, None)
+        if name == "quiet":
+            return any(self.on_record(kind, at, None) for kind in ("incident.resolved", "alert.all_cleared"))
         level = _number(name) or None
         kind = "level.escalated" if level else DOES[name]
         return self.on_record(kind, at, level) or self.on_record("level.superseded", at, level or 1)
 
     def _fire(self, names: Iterable[str], at: datetime) -> None:
-        """All of one incident that was due when an engine looked: the highest level speaks for those that were missed
-        below it."""
+        """All of one incident that was due when an engine looked: what is over by itself pages nobody, and the highest
+        level speaks for those that were missed below it."""
+        names = list(names)
+        if "quiet" in names:
+            names.remove("quiet")
+            self._quiet(at)
+        if not self.active:
+            return
         dues = self._dues()
         top = max((_number(name) for name in names), default=0)
         for name in names:
@@ -338,7 +358,21 @@ class Case:
     def _all_clear(self, at: datetime) -> None:
         if any(self.firing.values()):
             return
-        if self.state == "detection":
+        if self.state != "detection":
+            return
+        if self.flaps:
+            self.quiet_at = at + QUIET
+        else:
+            self.end(at, "review")
+
+    def _begin(self, at: datetime) -> None:
+        self.begun = [*(one for one in self.begun if one > at - WITHIN), at][-FLAPS:]
+        self.flaps = self.flaps or len(self.begun) == FLAPS
+        self.quiet_at = None
+
+    def _quiet(self, at: datetime) -> None:
+        self.quiet_at = None
+        if self.state == "detection" and not any(self.firing.values()):
             self.end(at, "review")
 
     def _renew(self, at: datetime) -> None:

@@ -15,6 +15,9 @@ ANSWER_WITHIN = 5 * MINUTE
 MISSED_AFTER = MINUTE
 """Due by so much longer than this a lower level was missed, and the highest one that fell due is paged for all."""
 
+FLAPS, WITHIN, QUIET = 5, HOUR, 15 * MINUTE
+"""What has begun to fire so often within that time comes and goes: it ends by itself once it was quiet for so long."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:

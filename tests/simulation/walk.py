@@ -55,6 +55,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._own: dict[str, Case] = {}
+        self._newest: dict[str, Case] = {}
         self._moved: dict[str, Case] = {}
         self._seen = {
             (ref, line.kind, line.at, _level(line)) for ref, lines in self.lines.items() for line in lines
@@ -119,6 +120,7 @@ class Walk:
         if ref is None or (heard.durable and heard.incident != ref):
             self._complain("no incident", heard.at, heard.incident or "-", f"{heard.key} was accepted and opened none")
             return
+        before = self._newest.get(heard.key)
         case = Case(
             ref=ref,
             key=heard.key,
@@ -127,9 +129,10 @@ class Walk:
             judgement=judge(title=heard.title, priority=heard.priority, severity=heard.severity),
             on_record=lambda kind, at, level: (ref, kind, at, level) in self._seen,
             gaps=self.gaps,
+            begun=list(before.begun) if before is not None else [],
         )
         case.firing[heard.fingerprint] = True
-        self.cases[ref] = self._own[heard.key] = case
+        self.cases[ref] = self._own[heard.key] = self._newest[heard.key] = case
 
     # --- commands ---
 
