@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
+from engine.config.stored import to_document
 from engine.core import decide, escalation, fallback, firing, priority
 from engine.core.escalation import Due
 from engine.core.model import Timer, TimerKind
+from engine.core.policy import Flapping
 from engine.db import outbox, tables
 from engine.ports import Envelope
 from engine.services import cases, claiming, envelopes, recording
+from tests.services.engines import documented
 from tests.simulation.crew import Crew
 from tests.simulation.facts import Away
-from tests.simulation.standard import DOCUMENTED, MINUTE, Row
+from tests.simulation.standard import DOCUMENTED, HOUR, MINUTE, Row
 from tests.simulation.tables import document_of
 from tests.simulation.world import World
 
@@ -58,6 +61,18 @@ def a_response_due_a_minute_later(patch: Patch, world: World) -> None:
 def the_other_person_first(patch: Patch, world: World) -> None:
     people = {number: pair[::-1] for number, pair in DOCUMENTED.people.items()}
     patch.setattr(world, "document", document_of(replace(DOCUMENTED, people=people)))
+
+
+def every_time_is_an_incident_of_its_own(patch: Patch, world: World) -> None:
+    patch.setattr(world, "document", _damping(None))
+
+
+def a_minute_of_quiet_is_enough(patch: Patch, world: World) -> None:
+    patch.setattr(world, "document", _damping(Flapping(times=5, within=HOUR, quiet=MINUTE)))
+
+
+def _damping(flapping: Flapping | None) -> str:
+    return to_document(documented()[0].model_copy(update={"flapping": flapping}))
 
 
 def nobody_looks_whether_it_is_still_wanted(patch: Patch, world: World) -> None:
@@ -207,6 +222,8 @@ def the_next_person_is_not_tried(patch: Patch, world: World) -> None:
 
 BROKEN: dict[Break, str] = {
     a_provider_that_swallows: "sent but never there",
+    every_time_is_an_incident_of_its_own: "placed wrongly",
+    a_minute_of_quiet_is_enough: "placed wrongly",
     no_level_2: "missed page",
     a_response_due_a_minute_later: "no response.breached",
     the_other_person_first: "missed page",

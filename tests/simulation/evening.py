@@ -33,6 +33,7 @@ class Evening:
         self._clocks()
         self._providers()
         self._processes()
+        self._comings_and_goings()
 
     def _clocks(self) -> None:
         self._fire(1, "P1")
@@ -66,6 +67,13 @@ class Evening:
         for turn in range(12):
             self._die(310 + 5 * turn, after=3 + 2 * turn)
             self._fire(310 + 5 * turn, "P2")
+
+    def _comings_and_goings(self) -> None:
+        """Five times within the hour, once more before it was quiet for long enough, and once after that."""
+        problem = Problem(service="checkout", title="Disk nearly full", priority="P3", severity=None)
+        for minute in (400, 404, 408, 412, 416, 428, 460):
+            self._world.later(minute * MINUTE, lambda: self._senders.fire(problem, 1))
+            self._world.later((minute + 2) * MINUTE, lambda: self._senders.clear(problem, 1))
 
     def _fire(self, minute: float, priority: str) -> None:
         problem = Problem(service="checkout", title=f"Alert at {minute}", priority=priority, severity=None)

@@ -140,7 +140,10 @@ class Senders:
         self._world.later(span, lambda: self.fire(problem, *hosts))
 
     def _clear(self, problem: Problem, hosts: Sequence[int], span: timedelta) -> None:
-        self._world.later(span, lambda: self._send(problem, hosts, firing=False))
+        self._world.later(span, lambda: self.clear(problem, *hosts))
+
+    async def clear(self, problem: Problem, *hosts: int) -> None:
+        await self._send(problem, hosts, firing=False)
 
     async def fire(self, problem: Problem, *hosts: int) -> None:
         await self._send(problem, hosts, firing=True)

@@ -137,7 +137,12 @@ class Walk:
     # --- commands ---
 
     def _do(self, did: Did) -> None:
-        case = self.cases[did.incident]
+        case = self.cases.get(did.incident)
+        if case is None:
+            self._complain(
+                "out of nowhere", did.at, did.incident, f"{did.command} by {did.by} of what nothing has opened"
+            )
+            return
         if not self._was_done(did):
             self._check_refusal(case, did)
             return
