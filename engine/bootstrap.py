@@ -22,6 +22,8 @@ from starlette.responses import Response
 import engine
 from engine.api.app import create_api
 from engine.api.parts import Parts
+from engine.api.senders import Senders
+from engine.api.smtp.listener import MailListener
 from engine.clock import SpeedClock, SteadyClock, SystemClock
 from engine.config.difference import digest
 from engine.config.document import read_text
@@ -118,6 +120,7 @@ class Application:
     slack: Front
     socket: SocketMode | None
     herald: Herald | None
+    mail: MailListener
     api: FastAPI
     made_token: SecretStr | None = None
 
@@ -133,6 +136,7 @@ class Application:
         self.prober.start()
         if self.socket is not None:
             self.socket.start()
+        await self.mail.follow()
 
     async def stop(self) -> None:
         """Nothing new is begun; what is under way ends and is put on record."""
@@ -141,6 +145,7 @@ class Application:
         await self.slack.drain()
         await self.prober.stop()
         await self.alarm.stop()
+        await self.mail.stop()
         await self.intake.drained()
         await self.requests.drained()
         await self.dispatcher.stop()
@@ -319,6 +324,7 @@ async def _wire(
         answering=lambda: {"slack": socket.lacks} if socket and socket.lacks else {},
         metrics=metrics,
     )
+    mail = MailListener(parts, Senders(parts), report)
     return Application(
         settings=settings,
         context=context,
@@ -329,7 +335,7 @@ async def _wire(
         keys=keys,
         requests=requests,
         replays=replays,
-        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests), *_heartbeat(switch)]),
+        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests, mail), *_heartbeat(switch)]),
         switch=switch,
         canaries=canaries,
         probes=probes,
@@ -338,6 +344,7 @@ async def _wire(
         slack=slack,
         socket=socket,
         herald=_herald(settings, context),
+        mail=mail,
         api=create_api(parts),
         made_token=made_token,
     )
@@ -354,10 +361,11 @@ def _heartbeat(switch: DeadMansSwitch | None) -> list[Errand]:
     return [Errand(name="heartbeat", every=EVERY, run=switch.look)] if switch is not None else []
 
 
-def _errands(context: Context, canaries: Canaries, requests: RawRequests) -> list[Errand]:
+def _errands(context: Context, canaries: Canaries, requests: RawRequests, mail: MailListener) -> list[Errand]:
     return [
         Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context)),
         Errand(name="look after canaries", every=timedelta(seconds=5), run=canaries.look),
+        Errand(name="listen for mail", every=timedelta(seconds=5), run=mail.follow),
         Errand(name="drop raw requests", every=timedelta(minutes=1), run=requests.tidy),
     ]
 
