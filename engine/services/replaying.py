@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from engine.core.errors import Refusal, SettingsError
 from engine.core.model import Actor, ActorKind, Alert, AlertStatus
-from engine.core.policy import Integration, Revision
+from engine.core.policy import Config, Integration, Revision
 from engine.core.requests import RawRequest
 from engine.ports import Parsed, Request, Source
 from engine.services import kept
@@ -95,9 +95,7 @@ class Replays:
 
     async def _read(self, number: int, by: Actor) -> Reread:
         request = await kept.show(self._context, number, by)
-        if request.cut or (request.size and not request.body):
-            why = f"of its {request.size} bytes only {len(request.body)} are kept"
-            raise Refusal("request_cut", f"Request {number} can't be replayed: {why}.")
+        check_whole(request)
         revision = await self._context.database.read(self._context.revisions.current)
         name = request.integration
         integration = revision.config.integrations.get(name)
@@ -109,14 +107,13 @@ class Replays:
         sent = Request(headers=request.headers, body=request.body)
         parsed = await asyncio.to_thread(source.parse, settings, sent, self._context.clock.now())
         way = f"{source.name}, replayed from request {number} by {by.kind}:{by.id}"
-        always = [rule.alert for rule in revision.config.heartbeats.values() if rule.alert]
         return Reread(
             request=request,
             parsed=parsed,
             actor=Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=way),
             integration=integration,
             revision=revision,
-            news=[one for one in parsed.alerts if not any(rule.knows(one, source.name, name) for rule in always)],
+            news=news_in(parsed.alerts, revision.config, source.name, name),
         )
 
     def _try(self, reread: Reread) -> Replayed:
@@ -151,6 +148,19 @@ class Replays:
             incidents=sorted({one.incident for one in outcomes if one.incident}),
         )
         return replayed
+
+
+def check_whole(request: RawRequest) -> None:
+    """Raises Refusal for one of which not all is kept."""
+    if request.cut or (request.size and not request.body):
+        why = f"of its {request.size} bytes only {len(request.body)} are kept"
+        raise Refusal("request_cut", f"Request {request.id} can't be replayed: {why}.")
+
+
+def news_in(alerts: Sequence[Alert], config: Config, kind: str, integration: str) -> list[Alert]:
+    """Those that do not only say that all is well."""
+    always = [rule.alert for rule in config.heartbeats.values() if rule.alert]
+    return [one for one in alerts if not any(rule.knows(one, kind, integration) for rule in always)]
 
 
 def settings_of(source: Source, name: str, integration: Integration) -> BaseModel:

@@ -21,6 +21,8 @@ FIRING = {
     "alerts": [{"status": "firing", "labels": {"alertname": "Down", "severity": "critical"}, "annotations": {}}],
 }
 
+SHOP = {"default": {"title": "All"}, "shop": {"title": "Shop"}}
+
 
 @pytest.fixture
 def sent(cli: Cli, tmp_path: Path, sqlite_url: str) -> Cli:
@@ -57,6 +59,23 @@ def test_requests_are_listed_and_shown(sent: Cli) -> None:
     assert json.loads(sent.done("request", "show", "1", "--json").json["body"]) == FIRING
     ran = sent("request", "show", "99")
     assert (ran.code, "There is no request 99" in ran.err) == (1, True)
+
+
+def test_a_request_is_rehearsed_as_its_own_integration_or_as_another_of_its_kind(sent: Cli, tmp_path: Path) -> None:
+    at = ("--at", "2026-11-21 03:10", "--zone", "UTC", "--for", "1m", "--json")
+    played = sent.done("rehearse", "--request", "1", *at).json
+    assert (played["incident"]["title"], played["incident"]["source"]) == ("Down", "prom")
+    assert [line["contact"] for line in played["lines"] if line["what"] == "page"] == ["ops-lead"]
+    own = {"integrations": {"other": {"source": "alertmanager", "key": "key-of-other", "service": "shop"}}}
+    other = tmp_path / "other.yaml"
+    other.write_text(json.dumps(parse(DEFAULT.read_text(), DEFAULT.name).value | own | {"services": SHOP}))
+    played = sent.done("rehearse", "--request", "1", "--source", "other", "--config", str(other), *at).json
+    assert (played["incident"]["service"], played["incident"]["source"]) == ("shop", "other")
+    ran = sent("rehearse", "--request", "1", "--config", str(other), *at)
+    assert (ran.code, "'prom' is not in integrations" in ran.err) == (2, True)
+    ran = sent("rehearse", "--request", "2", *at)
+    assert (ran.code, "missing required field" in ran.err) == (2, True)
+    assert [one["id"] for one in sent.done("incident", "list", "--json").json["items"]] == ["INC-1"]
 
 
 def test_a_request_is_tried_and_then_taken_once_more(sent: Cli) -> None:
