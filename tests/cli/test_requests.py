@@ -84,6 +84,11 @@ def test_a_request_is_tried_and_then_taken_once_more(sent: Cli) -> None:
     for part in ("Down", "nothing was opened", "P1", "ops-lead by "):
         assert part in tried
     assert len(sent.done("incident", "list", "--json").json["items"]) == 0
+    sent.done("silence", "add", 'alertname="Down"', "--for", "1h", "--reason", "an upgrade")
+    quiet = " ".join(sent.done("request", "replay", "1").out.split())
+    assert "silenced silence/SIL-1 by person:cli:" in quiet
+    assert "pages nobody yet; then ops-lead by " in quiet
+    sent.done("silence", "expire", "SIL-1")
     taken = sent.done("request", "replay", "1", "--into", "engine", "--json").json
     [outcome] = taken["taken"]
     assert outcome["action"] == "opened"
