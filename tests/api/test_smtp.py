@@ -6,6 +6,7 @@ import asyncio
 import logging
 import smtplib
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,9 +22,10 @@ from engine.services.access import Keys
 from engine.services.intake import Intake
 from integrations.sources.email import Email
 from tests.api.asking import INCIDENTS
-from tests.api.conftest import KEYS, House
+from tests.api.conftest import KEYS, House, open_house
 from tests.api.mailing import ALERTS, KEY, MIXED, apply, listening, mail, sent, talk
 from tests.api.test_requests_kept import kept
+from tests.faults.proxy import wire_to
 
 
 async def titles(client: httpx.AsyncClient) -> list[str]:
@@ -123,6 +125,25 @@ async def test_while_the_database_is_away_a_mail_is_to_come_again(
         assert (await sent(address, mail())).startswith("250")
     assert await titles(admin) == ["Backup failed"]
     assert [one.status for one in await kept(house)] == [503, 202]
+
+
+async def test_with_postgresql_gone_mail_waits_at_its_sender_and_is_taken_once_it_is_back(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    async with (
+        wire_to(postgresql_url) as (wire, address),
+        open_house(address, tmp_path) as house,
+        house.client() as admin,
+        listening(house) as post,
+        talk(post) as sender,
+    ):
+        await sender.begin()
+        wire.fall()
+        assert (await sender.send(mail())).startswith("451")
+        wire.heal()
+        await sender.begin()
+        assert (await sender.send(mail())).startswith("250")
+        assert await titles(admin) == ["Backup failed"]
 
 
 async def test_what_breaks_is_answered_with_come_again_and_the_next_mail_is_taken(
