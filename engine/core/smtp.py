@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from ipaddress import ip_address
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,10 @@ HIDDEN = b"***"
 """Stands for the key in a mail. ASCII, for an address stays one."""
 GUESSABLE = 16
 """A key of fewer characters may be a word, which is hidden in addresses only and left alone in sentences."""
+LOOKED_AT = 64 * 1024
+"""Bytes of a mail in which addresses are looked for."""
+MOST_ADDRESSES = 500
+ADDRESSED = re.compile(rb"(?<![A-Za-z0-9._~+-])([A-Za-z0-9._~+-]{8,200})(?:@|%40)")
 
 
 def _ip_address(value: str) -> str:
@@ -52,6 +57,13 @@ def key_in(address: str) -> str:
     """The key that a recipient's address holds, as it came: KEY@host, or after a plus, like alerts+KEY@host."""
     local, at, _ = address.rpartition("@")
     return (local if at else address).strip('"').rpartition("+")[2]
+
+
+def words_in(mail: bytes) -> frozenset[str]:
+    """What may be a key in the addresses that a mail names, its header above all: those that it goes to in another copy
+    are there too."""
+    found = islice(ADDRESSED.finditer(mail[:LOOKED_AT]), MOST_ADDRESSES)
+    return frozenset(key_in(match[1].decode()) for match in found)
 
 
 def without_keys(mail: bytes, keys: Collection[str]) -> bytes:

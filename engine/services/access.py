@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -224,6 +224,12 @@ class Keys:
         """Whether any integration has it, of whatever source."""
         await self._in_force()
         return digest(key) in self._known.integrations
+
+    async def among(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of them that are some integration's key, in whatever case."""
+        await self._in_force()
+        exact, folded = self._known.integrations, self._known.folded
+        return frozenset(word for word in words if digest(word) in exact or digest(word.lower()) in folded)
 
     async def find_heartbeat(self, key: str) -> str:
         """Its name. Raises Unauthorized."""

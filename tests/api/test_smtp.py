@@ -153,9 +153,10 @@ async def test_what_breaks_is_answered_with_come_again_and_the_next_mail_is_take
         raise RuntimeError("secret-detail")
 
     async with listening(light_house) as address:
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, capture_logs() as events:
             patch.setattr("engine.services.intake.accept", broken)
             reply = await sent(address, mail())
+        assert [one["event"] for one in events] == ["mail.broke"]
         assert reply.startswith("451")
         assert "secret-detail" not in reply
         assert (await sent(address, mail())).startswith("250")
@@ -375,6 +376,20 @@ async def test_no_key_is_told_by_the_log_a_reply_the_incident_or_what_is_kept(
     assert MIXED.lower() not in told.lower()
     assert '"to":"alerts+***@tocsin.example.com"' in shown
     assert [one["event"] for one in events if one["event"] == "mail.refused"] == ["mail.refused"] * 2
+
+
+async def test_the_key_of_another_integration_that_gets_its_own_copy_is_told_nowhere_either(
+    light_house: House,
+) -> None:
+    own = {"mixed": {"source": "email", "key": MIXED}}
+    to = f"Others <tocsin+{MIXED.lower()}@x.example>, {ALERTS}"
+    async with light_house.client() as admin, listening(light_house, integrations=own) as address:
+        assert (await sent(address, mail(to=to))).startswith("250")
+        shown = (await admin.get(f"{INCIDENTS}/INC-1")).text
+    assert '"to":"tocsin+***@x.example"' in shown
+    for told in (shown, str(await kept(light_house))):
+        assert MIXED.lower() not in told.lower()
+        assert KEY not in told
 
 
 GARBAGE = st.one_of(

@@ -15,7 +15,7 @@ from engine.api.problems import code_of, status_of
 from engine.api.senders import Sender, Senders
 from engine.api.smtp.answers import BROKE, NOBODY, TAKEN, TOO_MANY, of_all, reply_to
 from engine.core.errors import TocsinError, Unauthorized
-from engine.core.smtp import key_in, without_keys
+from engine.core.smtp import key_in, without_keys, words_in
 
 log = structlog.get_logger()
 
@@ -74,13 +74,12 @@ class Hooks:
 
     async def _deliver(self, session: Session, envelope: Letter) -> str:
         keys = dict.fromkeys(key_in(address) for address in envelope.rcpt_tos)
-        mail = without_keys(envelope.mail, keys)
         taken, replies = set[str](), []
         for key in keys:
             try:
                 sender = await self._senders.find_addressed(SOURCE, key)
                 if sender.actor.id not in taken:  # one and the same, written in two ways
-                    await self._take(sender, key, envelope, mail)
+                    await self._take(sender, key, envelope)
                 taken.add(sender.actor.id)
                 replies.append(TAKEN)
             except (TocsinError, HTTPException) as error:
@@ -90,13 +89,18 @@ class Hooks:
                 replies.append(BROKE)
         return of_all(replies)
 
-    async def _take(self, sender: Sender, key: str, letter: Letter, mail: bytes) -> None:
+    async def _take(self, sender: Sender, key: str, letter: Letter) -> None:
         """As a webhook is taken: noted down whatever comes of it. Raises as that does."""
         with self._senders.exchange(sender, key, status_of) as exchange:
             exchange.headers = {**MESSAGE, "content-length": str(letter.size)}
             if letter.size > letter.limit:
                 raise too_large(letter.limit)
-            await self._senders.receive(exchange, mail)
+            await self._senders.receive(exchange, await self._hidden(letter))
+
+    async def _hidden(self, letter: Letter) -> bytes:
+        """The mail without any key of ours: a copy of it may go to other integrations, whose keys stand in it too."""
+        others = await self._parts.keys.among(words_in(letter.mail))
+        return without_keys(letter.mail, {*map(key_in, letter.rcpt_tos), *others})
 
     def _refused(self, session: Session, error: TocsinError | HTTPException) -> str:
         code = code_of(error)
