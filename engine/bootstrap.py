@@ -22,6 +22,8 @@ from starlette.responses import Response
 import engine
 from engine.api.app import create_api
 from engine.api.parts import Parts
+from engine.api.senders import Senders
+from engine.api.smtp.listener import MailListener
 from engine.clock import SpeedClock, SteadyClock, SystemClock
 from engine.config.difference import digest
 from engine.config.document import read_text
@@ -119,6 +121,7 @@ class Application:
     slack: Front
     socket: SocketMode | None
     herald: Herald | None
+    mail: MailListener
     api: FastAPI
     made_token: SecretStr | None = None
 
@@ -134,6 +137,7 @@ class Application:
         self.prober.start()
         if self.socket is not None:
             self.socket.start()
+        await self.mail.follow()
 
     async def stop(self) -> None:
         """Nothing new is begun; what is under way ends and is put on record."""
@@ -142,6 +146,7 @@ class Application:
         await self.slack.drain()
         await self.prober.stop()
         await self.alarm.stop()
+        await self.mail.stop()
         await self.intake.drained()
         await self.requests.drained()
         await self.dispatcher.stop()
@@ -321,6 +326,8 @@ async def _wire(
         answering=lambda: {"slack": socket.lacks} if socket and socket.lacks else {},
         metrics=metrics,
     )
+    mail = MailListener(parts, Senders(parts), report)
+    errands = [*_errands(context, canaries, requests, unheard, mail), *_heartbeat(switch)]
     return Application(
         settings=settings,
         context=context,
@@ -331,7 +338,7 @@ async def _wire(
         keys=keys,
         requests=requests,
         replays=replays,
-        alarm=Alarm(context, ticker, metrics, [*_errands(context, canaries, requests, unheard), *_heartbeat(switch)]),
+        alarm=Alarm(context, ticker, metrics, errands),
         switch=switch,
         canaries=canaries,
         probes=probes,
@@ -340,6 +347,7 @@ async def _wire(
         slack=slack,
         socket=socket,
         herald=_herald(settings, context),
+        mail=mail,
         api=create_api(parts),
         made_token=made_token,
     )
@@ -356,10 +364,13 @@ def _heartbeat(switch: DeadMansSwitch | None) -> list[Errand]:
     return [Errand(name="heartbeat", every=EVERY, run=switch.look)] if switch is not None else []
 
 
-def _errands(context: Context, canaries: Canaries, requests: RawRequests, unheard: Unheard) -> list[Errand]:
+def _errands(
+    context: Context, canaries: Canaries, requests: RawRequests, unheard: Unheard, mail: MailListener
+) -> list[Errand]:
     return [
         Errand(name="forget answers", every=timedelta(hours=1), run=partial(forget, context)),
         Errand(name="look after canaries", every=timedelta(seconds=5), run=canaries.look),
+        Errand(name="listen for mail", every=timedelta(seconds=5), run=mail.follow),
         Errand(name="drop raw requests", every=timedelta(minutes=1), run=requests.tidy),
         Errand(name="give up what is unheard", every=timedelta(seconds=30), run=unheard.look),
     ]

@@ -27,13 +27,15 @@ QUIET = (
     "alembic",
     "apscheduler",
     "asyncio",
-    "mail",
     "slack_bolt",
     "slack_sdk",
     "sqlalchemy",
     "uvicorn.access",
 )
 """Loggers of others that are heard from warnings on; what they tell below that, our own events tell."""
+
+SILENT = ("mail",)
+"""aiosmtpd's, which repeats what it was sent, and an address that mail is sent to holds a key."""
 
 MULTILINE = ("exception", "stack")
 # What an alert says may reach a log line: it must neither move the reader's cursor nor pass for a second line.
@@ -155,6 +157,8 @@ def _route(handler: logging.Handler, level: str) -> None:
         logging.getLogger(name).propagate = True
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
     logging.captureWarnings(capture=True)

@@ -81,12 +81,23 @@ class WayView(View):
     """What comes first where nobody is paged at once."""
 
 
+class MutedView(View):
+    """What would keep an alert from people now: a silence, a maintenance window, an inhibition or a route's delay."""
+
+    action: AlertAction
+    rule: str
+    reason: str
+    until: datetime | None
+
+
 class TriedView(View):
     title: str
     status: AlertStatus
     way: WayView | None
     said: str
     """Why there is no way for it."""
+    muted: MutedView | None
+    """With it nobody is paged as `way` says, unless the alert fires still when that is over."""
 
 
 class TakenView(View):
@@ -159,7 +170,8 @@ def replay_answer(replayed: Replayed) -> ReplayAnswer:
 
 def _tried(one: TriedAlert) -> TriedView:
     way = _way(one.way) if one.way else None
-    return TriedView(title=one.alert.title, status=one.alert.status, way=way, said=one.said)
+    muted = MutedView.model_validate(one.muted) if one.muted else None
+    return TriedView(title=one.alert.title, status=one.alert.status, way=way, said=one.said, muted=muted)
 
 
 def _way(way: Way) -> WayView:

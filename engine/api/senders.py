@@ -136,6 +136,10 @@ class Senders:
             raise NotFound("source_unknown", f"There is no source of this name; there are {known}.")
         return self._sender(source, *await self._parts.keys.find(kind, key))
 
+    async def find_addressed(self, kind: str, key: str) -> Sender:
+        """By the key in a mail's address. Raises Unauthorized."""
+        return self._sender(self._parts.sources[kind], *await self._parts.keys.find_folded(kind, key))
+
     def exchange(self, sender: Sender, key: str, status_of: StatusOf) -> Exchange:
         """`key` is the one that it has come with."""
         return Exchange(parts=self._parts, sender=sender, key=key, status_of=status_of)

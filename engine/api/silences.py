@@ -84,9 +84,10 @@ async def _make_once(parts: Parts, question: Question, asked: NewSilence, actor:
 
 
 @router.get(f"{ADDRESS}/{{id}}", response_model=SilenceDetail, responses=refusals(401, 404, 503))
-async def show_a_silence(parts: TheParts, ref: SilenceId) -> Response:
-    """One silence with the alerts that it has muted."""
-    return show(silence_detail(await silences.show(parts.context, ref)))
+async def show_a_silence(parts: TheParts, caller: Caller, ref: SilenceId) -> Response:
+    """One silence with the alerts that it has muted; of one that is in a sealed incident, only who was invited there
+    sees more than that there is one."""
+    return show(silence_detail(await silences.show(parts.context, ref, caller)))
 
 
 @router.post(
@@ -128,10 +129,12 @@ async def list_windows(parts: TheParts) -> Response:
 
 @router.get(f"{WINDOWS}/{{name}}", response_model=WindowDetail, responses=refusals(401, 404, 503))
 async def show_a_window(
-    parts: TheParts, name: Annotated[str, Path(description="Its name in tocsin.yaml.", examples=["backup"])]
+    parts: TheParts,
+    caller: Caller,
+    name: Annotated[str, Path(description="Its name in tocsin.yaml.", examples=["backup"])],
 ) -> Response:
-    """One maintenance window with the alerts that it has muted."""
-    return show(window_detail(await silences.show_window(parts.context, name)))
+    """One maintenance window with the alerts that it has muted, as a silence shows them."""
+    return show(window_detail(await silences.show_window(parts.context, name, caller)))
 
 
 def _question(caller: Actor, key: str, asked: str) -> Question:

@@ -35,10 +35,11 @@ FIRST_ALERT = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Greeting:
-    """`address` is where this machine reaches it, `base_url` where people do. `missing`: what each channel that can't
-    send lacks."""
+    """`address` is where this machine reaches it, `base_url` where people do, `mail` where mail is taken.
+    `missing`: what each channel that can't send lacks."""
 
     address: str
+    mail: str | None
     base_url: str
     database: str
     revision: int
@@ -62,6 +63,7 @@ async def gather(app: Application, address: str) -> Greeting:
     revision, channels = await app.context.database.read(standing)
     return Greeting(
         address=address,
+        mail=_mail(app),
         base_url=app.settings.base_url,
         database=make_url(app.settings.database_url.get_secret_value()).render_as_string(hide_password=True),
         revision=revision.id,
@@ -71,6 +73,11 @@ async def gather(app: Application, address: str) -> Greeting:
         admin_token=app.made_token.get_secret_value() if app.made_token else None,
         speed=app.context.speed,
     )
+
+
+def _mail(app: Application) -> str | None:
+    found = app.mail.address
+    return None if found is None else f"{found[0]}, port {found[1]}"
 
 
 def _first_alert(address: str, config: Config, keys: Mapping[str, tuple[str, str]]) -> str | None:
@@ -106,6 +113,8 @@ def greet(greeting: Greeting, *, as_json: bool) -> None:
 def _facts(greeting: Greeting) -> Iterator[tuple[str, object]]:
     if greeting.base_url != greeting.address:
         yield "For people", greeting.base_url
+    if greeting.mail:
+        yield "Mail", f"is taken on {greeting.mail}"
     yield "Database", greeting.database
     yield "Configuration", f"revision {greeting.revision}"
     yield "Channels", ", ".join(greeting.working) or "none can send"

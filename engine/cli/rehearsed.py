@@ -88,6 +88,7 @@ def to_json(rehearsed: Rehearsed, wishes: Sequence[Expected]) -> dict[str, objec
             | {"channels": line.channels, "reason": line.reason}
             for line in rehearsed.lines
         ],
+        "elsewhere": rehearsed.elsewhere,
         "ahead": [
             {"due_at": timer.due_at, "kind": timer.kind, "level": timer.level, "reason": timer.reason}
             for timer in rehearsed.ahead

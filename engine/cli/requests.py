@@ -126,7 +126,9 @@ def _tried(one: TriedView) -> Iterator[tuple[str, object]]:
     yield "service", way.service
     yield "policy", way.policy
     yield "priority", f"{way.priority}: {way.reason} (rule {way.rule})"
-    yield "pages", _pages(way)
+    if one.muted is not None:
+        yield one.muted.action, one.muted.reason
+    yield "pages", f"nobody yet; then {_pages(way)}" if one.muted is not None else _pages(way)
 
 
 def _pages(way: WayView) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,20 +11,16 @@ import typer
 from engine.bootstrap import playbooks_of
 from engine.cli.options import AsJson, parse_label
 from engine.cli.screen import complain, facts, note, plain, say, show_json, table
+from engine.cli.sending import Sent, come_through, made_up, read_sent_file
 from engine.cli.session import config_of
-from engine.cli.sources import find_integration, find_source, read_body, read_file, settings_in
 from engine.clock import utc_now
-from engine.core.classify import read_values
 from engine.core.matchers import INTEGRATION
-from engine.core.model import Actor, ActorKind, Alert, AlertStatus
 from engine.core.policy import Config
 from engine.core.routing import Trial, integration_of, spelled
-from engine.ports import Fault
 from engine.services.wayfinding import Way, find_way
 
 app = typer.Typer(help="The way of alerts to services and people.", no_args_is_help=True)
 
-NOBODY = Actor(kind=ActorKind.PERSON, id="route-try")
 OWN_GROUPING = "(the sender's own grouping)"
 
 Given = Annotated[
@@ -48,17 +43,6 @@ OfKind = Annotated[
 Title = Annotated[str, typer.Option("--title", help="The alert's title; rules look for words in it.")]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
-    """What there is to find a way for, and what can't be read of it."""
-
-    alerts: Sequence[Alert]
-    actor: Actor = NOBODY
-    fallback: str | None = None
-    faults: Sequence[Fault] = ()
-    note: str = ""
-
-
 @app.callback()
 def route() -> None:
     """The way of alerts to services and people."""
@@ -78,11 +62,13 @@ def try_routes(
     labels, file = _sort(given or ())
     config = config_of(file)
     if body is None:
-        sent = _from(config, source, alerts=[_alert(dict(parse_label(label) for label in labels), title)])
+        own = dict(parse_label(label) for label in labels)
+        alert = made_up(own, title, fingerprint="route-try", group=OWN_GROUPING)
+        sent = come_through(config, source, [alert])
     elif labels:
         raise typer.BadParameter("the labels are those of the body; give either labels or --file")
     else:
-        sent = _read(config, source, kind, body)
+        sent = read_sent_file(config, source, kind, body)
     playbooks, now = playbooks_of(config), utc_now()
     ways = [find_way(config, playbooks, alert, sent.actor, now, sent.fallback) for alert in sent.alerts]
     if as_json:
@@ -104,37 +90,6 @@ def _sort(given: Sequence[str]) -> tuple[list[str], Path | None]:
     if any(label.startswith(INTEGRATION) for label in labels):
         raise typer.BadParameter(f"{INTEGRATION} is no label, so that no alert can forge it; give it by --source")
     return labels, Path(files[0]) if files else None
-
-
-def _alert(labels: dict[str, str], title: str) -> Alert:
-    return Alert(
-        fingerprint="route-try",
-        status=AlertStatus.FIRING,
-        title=title,
-        service=labels.get("service"),
-        group=OWN_GROUPING,
-        labels=labels,
-        values=read_values(labels, {}),
-    )
-
-
-def _from(config: Config, source: str | None, alerts: Sequence[Alert]) -> Sent:
-    if source is None:
-        return Sent(alerts=alerts)
-    integration = find_integration(config, source)
-    actor = Actor(kind=ActorKind.SOURCE, id=source, via=integration.source)
-    return Sent(alerts=alerts, actor=actor, fallback=integration.service)
-
-
-def _read(config: Config, source: str | None, kind: str | None, body: str) -> Sent:
-    if kind is None and source is None:
-        raise typer.BadParameter(
-            "say who sends such a body: --kind SOURCE or --source INTEGRATION", param_hint="--file"
-        )
-    found = find_source(kind or find_integration(config, source or "").source)
-    settings = settings_in(config, source, found) if source else found.settings.model_validate({})
-    parsed = read_body(found, settings, read_file(body), {})
-    return replace(_from(config, source, parsed.alerts), faults=parsed.faults, note=parsed.note)
 
 
 def _show(ways: Sequence[Way], sent: Sent, config: Config) -> None:

@@ -25,7 +25,7 @@ from engine.bootstrap import Application
 from engine.cli.acting import NeededReason, build
 from engine.cli.options import As, AsJson, Zone, machine_zone, parse_label, parse_moment, parse_span
 from engine.cli.screen import facts, note, plain, say, show_json, stamp, table
-from engine.cli.session import actor, run
+from engine.cli.session import actor, run, user
 from engine.core.model import incident_ref
 from engine.core.muting import Mute
 from engine.core.silences import SILENCE_REF, NewSilence, silence_id
@@ -76,7 +76,8 @@ def show(
     silence = SILENCE_REF.fullmatch(name) is not None
 
     async def work(app: Application) -> StandingSilence | StandingWindow:
-        return await (silences.show(app.context, name) if silence else silences.show_window(app.context, name))
+        look = silences.show if silence else silences.show_window
+        return await look(app.context, name, user())
 
     found = run(work)
     view = silence_detail(found) if isinstance(found, StandingSilence) else window_detail(found)

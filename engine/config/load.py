@@ -16,6 +16,7 @@ from engine.config.references import SECTIONS, Target, check_references
 from engine.config.registry import Registry
 from engine.config.routes import advise_on_routes, check_routes
 from engine.config.rules import check_rules
+from engine.config.smtp import advise_on_listener, check_listener
 from engine.config.tables import fill
 from engine.core.errors import ConfigError, Finding
 from engine.core.policy import Config
@@ -26,6 +27,7 @@ CHECKS: tuple[Callable[[Config], Iterable[Flaw]], ...] = (
     check_rules,
     check_routes,
     check_keys,
+    check_listener,
 )
 STAND_INS: Mapping[str, Any] = {
     **{section: {} for section in ("contacts", "levels", "channels", "policies")},
@@ -54,7 +56,7 @@ def load(text: str, file: str, registry: Registry) -> Config:
 
 def advise(text: str, file: str, config: Config) -> tuple[Finding, ...]:
     """What a configuration without a fault does and is surely not meant to do. `config` is what `load` made of it."""
-    return parse(text, file).findings(advise_on_routes(config))
+    return parse(text, file).findings([*advise_on_routes(config), *advise_on_listener(config)])
 
 
 def _fit(value: object) -> tuple[Config | None, list[Flaw]]:

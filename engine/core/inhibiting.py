@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.core.intake import AlertAction, Placed
@@ -87,6 +87,17 @@ def next_wave(waiting: Sequence[Sides]) -> list[bool]:
             held.add(sides.name)
         going.append(goes)
     return going if any(going) else [True] * len(waiting)
+
+
+def explained_beside(sides: Sides, beside: Iterable[Claim]) -> Muted | None:
+    """Whether an alert is muted by one that has come together with it, of which there is no incident: on trial."""
+    others = list(beside)
+    for claim in sides.targets:
+        if any(other.key == claim.key and not (other.both and claim.both) for other in others):
+            rule = f"inhibition/{claim.rule}"
+            reason = f"{rule}: an alert that explains it has come with it"
+            return Muted(action=AlertAction.INHIBITED, rule=rule, reason=reason)
+    return None
 
 
 def inhibited(claim: Claim, incident: int) -> Muted:

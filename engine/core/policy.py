@@ -24,6 +24,7 @@ from engine.core.probes import Probe
 from engine.core.reportpage import ReportPage
 from engine.core.requests import Requests
 from engine.core.shape import Address, Extensible, Model, Name, SecretRef, Threshold, Title
+from engine.core.smtp import SmtpListener
 from engine.core.spans import CalendarDay, ClockTime, Moment, Span, SpanAhead, Zone
 from engine.core.weekly import Weekly
 
@@ -448,6 +449,8 @@ class Config(Model):
     """What the engine itself looks at, and how often."""
     report_page: ReportPage | None = None
     """Without it people report by the API, the command line and Slack alone."""
+    smtp_listener: SmtpListener | None = None
+    """Without it mail comes by way of a mail server that calls the webhook."""
     requests: Requests = Requests()
     """How much is kept of what senders have sent."""
     default_policy: Name = "standard"

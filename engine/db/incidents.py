@@ -254,5 +254,20 @@ def relatives(connection: Connection, number: int) -> list[tuple[int, str, bool,
     return [(row[0], row[1], bool(row[2]), bool(row[3])) for row in connection.execute(query)]
 
 
+def sealed_with(connection: Connection, fingerprints: Collection[str]) -> dict[str, list[Incident]]:
+    """The sealed incidents that hold alerts of these fingerprints, whoever sent them, by fingerprint."""
+    query = (
+        select(alerts.c.fingerprint, alerts.c.incident_id)
+        .join(incidents, incidents.c.id == alerts.c.incident_id)
+        .where(incidents.c.sealed_at.is_not(None), alerts.c.fingerprint.in_(fingerprints))
+    )
+    pairs = [(row.fingerprint, row.incident_id) for row in connection.execute(query)] if fingerprints else []
+    known = load(connection, {number for _, number in pairs}) if pairs else {}
+    found: dict[str, list[Incident]] = {}
+    for fingerprint, number in pairs:
+        found.setdefault(fingerprint, []).append(known[number])
+    return found
+
+
 def all_numbers(connection: Connection) -> list[int]:
     return list(connection.execute(select(incidents.c.id).order_by(incidents.c.id)).scalars())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -153,10 +154,11 @@ def derived_key(secret: str, owner: str) -> str:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digests:
     """Names by the digests of their keys, as one revision has them; 0: none has been read yet. Of the report page's key
-    the digest alone."""
+    the digest alone. `folded`: by the digests of keys in lower case, of those that differ in more than case."""
 
     revision: int = 0
     integrations: Mapping[str, str] = field(default_factory=dict)
+    folded: Mapping[str, str] = field(default_factory=dict)
     heartbeats: Mapping[str, str] = field(default_factory=dict)
     report_page: str | None = None
 
@@ -203,7 +205,16 @@ class Keys:
     async def find(self, source: str, key: str) -> tuple[str, Integration, Revision]:
         """The integration's name, itself, and the revision in force. Raises Unauthorized."""
         revision = await self._in_force()
-        name = self._known.integrations.get(digest(key))
+        return self._integration(self._known.integrations.get(digest(key)), source, revision)
+
+    async def find_folded(self, source: str, key: str) -> tuple[str, Integration, Revision]:
+        """The same for a key out of a mail's address, which may have lost its case on the way. Raises Unauthorized."""
+        revision = await self._in_force()
+        known = self._known
+        name = known.integrations.get(digest(key)) or known.folded.get(digest(key.lower()))
+        return self._integration(name, source, revision)
+
+    def _integration(self, name: str | None, source: str, revision: Revision) -> tuple[str, Integration, Revision]:
         integration = revision.config.integrations.get(name) if name else None
         if name is None or integration is None or integration.source != source:
             raise Unauthorized("no integration of this source has this key")
@@ -213,6 +224,12 @@ class Keys:
         """Whether any integration has it, of whatever source."""
         await self._in_force()
         return digest(key) in self._known.integrations
+
+    async def among(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of them that are some integration's key, in whatever case."""
+        await self._in_force()
+        exact, folded = self._known.integrations, self._known.folded
+        return frozenset(word for word in words if digest(word) in exact or digest(word.lower()) in folded)
 
     async def find_heartbeat(self, key: str) -> str:
         """Its name. Raises Unauthorized."""
@@ -255,19 +272,30 @@ class Keys:
         whole = len(integrations) + len(heartbeats) + len(page) == wanted
         return Digests(
             revision=revision.id if whole else 0,
-            integrations=integrations,
-            heartbeats=heartbeats,
-            report_page=next(iter(page), None),
+            integrations=_digested(integrations),
+            folded=_folded(integrations),
+            heartbeats=_digested(heartbeats),
+            report_page=next(iter(_digested(page)), None),
         )
 
     def _readable(
         self, what: str, entries: Mapping[str, Integration | Heartbeat | ReportPage], secret: str
     ) -> dict[str, str]:
-        """One whose key can't be read lets nobody in, and keeps nobody else out."""
+        """Keys by name. One that can't be read lets nobody in, and keeps nobody else out."""
         found = {}
         for name, entry in entries.items():
             try:
-                found[digest(self._key(entry.key, secret, f"{what}{name}"))] = name
+                found[name] = self._key(entry.key, secret, f"{what}{name}")
             except SettingsError as error:
                 log.warning("key.unreadable", owner=f"{what}{name}", error=str(error))
         return found
+
+
+def _digested(keys: Mapping[str, str]) -> dict[str, str]:
+    return {digest(key): name for name, key in keys.items()}
+
+
+def _folded(keys: Mapping[str, str]) -> dict[str, str]:
+    """Where two keys differ in nothing but case, only the exact one is good."""
+    counted = Counter(key.lower() for key in keys.values())
+    return {digest(key.lower()): name for name, key in keys.items() if counted[key.lower()] == 1}

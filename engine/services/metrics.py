@@ -43,7 +43,7 @@ class Metrics:
         )
         self.webhooks_refused = Counter(
             "tocsin_webhooks_refused",
-            "Webhooks of which nothing was taken, by why.",
+            "Webhooks and mails of which nothing was taken, by why.",
             ["source", "code"],
             registry=self.registry,
         )

@@ -29,6 +29,7 @@ from engine.ports import Rung
 from engine.services.cases import playbook_steps
 from engine.services.context import Context
 from engine.services.envelopes import ladder, people
+from engine.services.veiling import veiled
 
 PAGE = 50
 LARGEST_PAGE = 200
@@ -88,7 +89,7 @@ async def incident(context: Context, ref: str, reader: Actor) -> IncidentView:
             actions=records.actions_of(connection, [number])[number],
             people=people(config),
             muted=tuple(
-                (one, tuple(mutings.alerts_of(connection, one.rule, MUTED_SHOWN)))
+                (one, veiled(connection, mutings.alerts_of(connection, one.rule, MUTED_SHOWN), reader))
                 for one in mutings.caused_by(connection, number)
             ),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,15 +59,18 @@ TURNS = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """What happens: an alert at a time, and what people do about it, counted from then.
+    """What happens: alerts that come in together at a time, and what people do about it, counted from then.
 
-    `acknowledge_by`: a contact; without one it is whoever was paged first. `answers`: whether that person says "still
-    on it" when asked. `unreachable`: channels that can't send, with the sentence that says why.
+    `sender` is the integration that they come through, `fallback` its service. `acknowledge_by`: a contact; without one
+    it is whoever was paged first. `answers`: whether that person says "still on it" when asked. `unreachable`: channels
+    that can't send, with the sentence that says why.
     """
 
-    alert: Alert
+    alerts: Sequence[Alert]
     at: datetime
     lasts: timedelta
+    sender: Actor = SENDER
+    fallback: str | None = None
     acknowledge_after: timedelta | None = None
     acknowledge_by: str | None = None
     answers: bool = True
@@ -97,11 +100,13 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rehearsed:
-    """What came of it. `ahead`: what would still have fallen due after the end."""
+    """What came of the first incident. `ahead`: what would still have fallen due after the end. `elsewhere`: how many
+    of the alerts are none of its own."""
 
     incident: Incident
     lines: tuple[Line, ...]
     ahead: tuple[Timer, ...]
+    elsewhere: int = 0
 
     def first_page(self, contact: str) -> timedelta | None:
         """How long after the alert this person was first paged; None where they never were."""
@@ -142,10 +147,12 @@ async def rehearse(config: Config, playbooks: Mapping[str, Playbook], scenario: 
         ref = await stage.play()
         view = await reading.incident(context, ref, ENGINE)
         events = await reading.timeline(context, ref, ENGINE)
+    own = [one for one in sent if one.incident.id == view.incident.id]
     return Rehearsed(
         incident=view.incident,
-        lines=_lines(scenario.at, sent, events),
+        lines=_lines(scenario.at, own, events),
         ahead=tuple(timer for timer, state in view.timers if state is TimerState.PENDING),
+        elsewhere=stage.elsewhere,
     )
 
 
@@ -198,13 +205,11 @@ class Stage:
         self._sender = Sender(context)
         self._acts = _acts(scenario)
         self._ref = ""
+        self.elsewhere = 0
 
     async def play(self) -> str:
         """Returns the incident's reference."""
-        [outcome] = await Intake(self._context).accept([self._scenario.alert], SENDER)
-        if outcome.incident is None:
-            raise NotFound("no_incident", f"This alert opens no incident, so nobody is paged: {outcome.reason}.")
-        self._ref = outcome.incident
+        self._ref = await self._open()
         await self._settle()
         end = self._scenario.at + self._scenario.lasts
         while (at := await self._next()) is not None and at <= end:
@@ -213,6 +218,19 @@ class Stage:
             await self._settle()
         self._clock.set(end)
         return self._ref
+
+    async def _open(self) -> str:
+        """Raises NotFound where none of the alerts opens an incident."""
+        played = self._scenario
+        outcomes = await Intake(self._context).accept(played.alerts, played.sender, fallback=played.fallback)
+        opened = next((one.incident for one in outcomes if one.incident is not None), None)
+        if opened is None:
+            why = outcomes[0].reason if outcomes else "there is no alert"
+            what = "This alert opens" if len(outcomes) == 1 else "None of the alerts opens"
+            incident = "no incident" if len(outcomes) == 1 else "an incident"
+            raise NotFound("no_incident", f"{what} {incident}, so nobody is paged: {why}.")
+        self.elsewhere = sum(one.incident != opened for one in outcomes)
+        return opened
 
     async def _next(self) -> datetime | None:
         """The next time at which a timer, the sender or a person has something to do."""

@@ -6,20 +6,24 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
 from engine.core.errors import Refusal, SettingsError
+from engine.core.intake import place
 from engine.core.model import Actor, ActorKind, Alert, AlertStatus
-from engine.core.policy import Integration, Revision
+from engine.core.muting import Muted
+from engine.core.policy import Config, Integration, Revision
 from engine.core.requests import RawRequest
 from engine.ports import Parsed, Request, Source
 from engine.services import kept
 from engine.services.arrivals import Outcome
 from engine.services.context import Context
 from engine.services.intake import Intake
+from engine.services.trying import would_mute
 from engine.services.wayfinding import Way, find_way
 from engine.services.wishes import grant, put_on_record
 
@@ -37,11 +41,12 @@ class Into(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TriedAlert:
     """`way`: the one that it would take; None for the end of a problem, which pages nobody, and for what only says that
-    all is well."""
+    all is well. `muted`: what would keep it from people now."""
 
     alert: Alert
     way: Way | None
     said: str = ""
+    muted: Muted | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,14 +95,12 @@ class Replays:
         """Raises Forbidden, NotFound, Refusal for what can't be replayed, Unreadable; SettingsError and Overloaded."""
         reread = await self._read(number, by)
         if into is Into.TRIAL:
-            return await asyncio.to_thread(self._try, reread)
+            return await self._try(reread)
         return await self._take(reread, by)
 
     async def _read(self, number: int, by: Actor) -> Reread:
         request = await kept.show(self._context, number, by)
-        if request.cut or (request.size and not request.body):
-            why = f"of its {request.size} bytes only {len(request.body)} are kept"
-            raise Refusal("request_cut", f"Request {number} can't be replayed: {why}.")
+        check_whole(request)
         revision = await self._context.database.read(self._context.revisions.current)
         name = request.integration
         integration = revision.config.integrations.get(name)
@@ -109,29 +112,37 @@ class Replays:
         sent = Request(headers=request.headers, body=request.body)
         parsed = await asyncio.to_thread(source.parse, settings, sent, self._context.clock.now())
         way = f"{source.name}, replayed from request {number} by {by.kind}:{by.id}"
-        always = [rule.alert for rule in revision.config.heartbeats.values() if rule.alert]
         return Reread(
             request=request,
             parsed=parsed,
             actor=Actor(kind=ActorKind.SOURCE, id=name, name=source.title, via=way),
             integration=integration,
             revision=revision,
-            news=[one for one in parsed.alerts if not any(rule.knows(one, source.name, name) for rule in always)],
+            news=news_in(parsed.alerts, revision.config, source.name, name),
         )
 
-    def _try(self, reread: Reread) -> Replayed:
-        tried = [self._find(reread, alert) for alert in reread.parsed.alerts]
+    async def _try(self, reread: Reread) -> Replayed:
+        now, config = self._context.clock.now(), reread.revision.config
+        fallback = reread.integration.service
+        firing = [one for one in reread.news if one.status is AlertStatus.FIRING]
+        placed = [place(config, alert, reread.actor, fallback) for alert in firing]
+        muted = await self._context.database.read(
+            lambda connection: would_mute(connection, self._context, reread.revision, placed, now)
+        )
+        known = {id(alert): own for alert, own in zip(firing, muted, strict=True)}
+        tried = await asyncio.to_thread(
+            lambda: [self._find(reread, alert, known.get(id(alert)), now) for alert in reread.parsed.alerts]
+        )
         return Replayed(request=reread.request, into=Into.TRIAL, parsed=reread.parsed, tried=tried)
 
-    def _find(self, reread: Reread, alert: Alert) -> TriedAlert:
+    def _find(self, reread: Reread, alert: Alert, muted: Muted | None, now: datetime) -> TriedAlert:
         if not any(alert is one for one in reread.news):
             return TriedAlert(alert=alert, way=None, said="it only says that all is well")
         if alert.status is AlertStatus.RESOLVED:
             return TriedAlert(alert=alert, way=None, said="it ends the problem where that is on record as firing")
-        config, now = reread.revision.config, self._context.clock.now()
-        fallback = reread.integration.service
+        config, fallback = reread.revision.config, reread.integration.service
         way = find_way(config, self._context.playbooks, alert, reread.actor, now, fallback)
-        return TriedAlert(alert=alert, way=way)
+        return TriedAlert(alert=alert, way=way, muted=muted)
 
     async def _take(self, reread: Reread, by: Actor) -> Replayed:
         """As from its sender, in the same order: what is said of an alert together with its end comes first."""
@@ -151,6 +162,19 @@ class Replays:
             incidents=sorted({one.incident for one in outcomes if one.incident}),
         )
         return replayed
+
+
+def check_whole(request: RawRequest) -> None:
+    """Raises Refusal for one of which not all is kept."""
+    if request.cut or (request.size and not request.body):
+        why = f"of its {request.size} bytes only {len(request.body)} are kept"
+        raise Refusal("request_cut", f"Request {request.id} can't be replayed: {why}.")
+
+
+def news_in(alerts: Sequence[Alert], config: Config, kind: str, integration: str) -> list[Alert]:
+    """Those that do not only say that all is well."""
+    always = [rule.alert for rule in config.heartbeats.values() if rule.alert]
+    return [one for one in alerts if not any(rule.knows(one, kind, integration) for rule in always)]
 
 
 def settings_of(source: Source, name: str, integration: Integration) -> BaseModel:

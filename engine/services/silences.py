@@ -30,6 +30,7 @@ from engine.db import holding, inhibitors, mutings, silences
 from engine.db.mutings import MutedAlert, Muting
 from engine.services.context import Context
 from engine.services.muting import mutes_of
+from engine.services.veiling import veiled
 
 log = structlog.get_logger()
 
@@ -168,13 +169,13 @@ async def listing(context: Context, *, live_only: bool = False, before: int | No
     return await context.database.read(work)
 
 
-async def show(context: Context, ref: str) -> StandingSilence:
-    """With the alerts that it has muted. Raises NotFound."""
+async def show(context: Context, ref: str, reader: Actor) -> StandingSilence:
+    """With the alerts that it has muted, as the reader may see them. Raises NotFound."""
     number, now = silence_id(ref), context.clock.now()
 
     def work(connection: Connection) -> StandingSilence:
         found = _load(connection, number)
-        return StandingSilence(silence=found, standing=_in_full(connection, mute_of_silence(found), now))
+        return StandingSilence(silence=found, standing=_in_full(connection, mute_of_silence(found), now, reader))
 
     return await context.database.read(work)
 
@@ -195,8 +196,8 @@ async def windows(context: Context) -> tuple[StandingWindow, ...]:
     return await context.database.read(work)
 
 
-async def show_window(context: Context, name: str) -> StandingWindow:
-    """With the alerts that it has muted. Raises NotFound."""
+async def show_window(context: Context, name: str, reader: Actor) -> StandingWindow:
+    """With the alerts that it has muted, as the reader may see them. Raises NotFound."""
     now = context.clock.now()
 
     def work(connection: Connection) -> StandingWindow:
@@ -205,7 +206,7 @@ async def show_window(context: Context, name: str) -> StandingWindow:
             known = f"there are {', '.join(declared)}" if declared else "there are none"
             raise NotFound("window_unknown", f"{name[:64]!r} is not in maintenance; {known}.")
         window = declared[name]
-        return StandingWindow(window=window, standing=_in_full(connection, mute_of_window(window), now))
+        return StandingWindow(window=window, standing=_in_full(connection, mute_of_window(window), now, reader))
 
     return await context.database.read(work)
 
@@ -252,9 +253,9 @@ def sample(labels: Mapping[str, str]) -> Alert:
     )
 
 
-def _in_full(connection: Connection, mute: Mute, now: datetime) -> Standing:
+def _in_full(connection: Connection, mute: Mute, now: datetime, reader: Actor) -> Standing:
     standing = _standing(mute, now, mutings.of(connection, [mute.rule]))
-    return replace(standing, alerts=tuple(mutings.alerts_of(connection, mute.rule)))
+    return replace(standing, alerts=veiled(connection, mutings.alerts_of(connection, mute.rule), reader))
 
 
 def _standing(mute: Mute, now: datetime, muted: Mapping[str, Muting]) -> Standing:

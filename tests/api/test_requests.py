@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from engine.bootstrap import registry
 from engine.config.load import load
 from engine.config.stored import to_document
+from engine.core.errors import Overloaded
 from engine.core.model import Role
 from engine.services import configs
+from engine.services.intake import Intake
 from tests.api.asking import INCIDENTS, refused
 from tests.api.conftest import KEYS, House, config_text
 
+MUTED = {"inhibited", "silenced", "delayed"}
 REQUESTS = "/api/v1/requests"
 ALERTMANAGER = f"/webhooks/alertmanager/{KEYS['alertmanager']}"
 GENERIC = f"/webhooks/generic/{KEYS['generic']}"
@@ -135,6 +139,88 @@ async def test_a_request_that_was_refused_opens_its_incident_once_the_configurat
     assert timeline[0]["actor"] == "source:generic via generic, replayed from request 1 by token:admin"
     over = await admin.post(GENERIC, json=MISREAD | {"status": "resolved"})
     assert [(one["action"], one["incident"]) for one in over.json()["alerts"]] == [("resolved", "INC-1")]
+
+
+def firing(name: str, **labels: str) -> dict[str, Any]:
+    return {"status": "firing", "labels": {"alertname": name, **labels}, "annotations": {}}
+
+
+MUTING: dict[str, Any] = {
+    "routes": [{"name": "later", "match": ['alertname="Slow"'], "group_by": ["page"], "delay": "10m"}],
+    "maintenance": [{"name": "nightly", "match": ['job="backup"'], "ends_at": "2026-11-21T00:00:00Z", "reason": "x"}],
+    "inhibitions": [
+        {
+            "name": "cluster",
+            "source_matchers": ['alertname="ClusterDown"'],
+            "target_matchers": ['alertname="NodeDown"'],
+            "equal": ["cluster"],
+        }
+    ],
+}
+TOGETHER = {
+    "version": "4",
+    "groupKey": "{}:{}",
+    "alerts": [
+        firing("NodeDown", cluster="eu", node="1"),  # before what explains it
+        firing("ClusterDown", cluster="eu"),
+        firing("NodeDown", cluster="us", node="2"),
+        firing("CheckoutDown", service="checkout"),
+        firing("BackupFailed", job="backup"),
+        firing("Slow", page="cart"),
+        firing("ClusterDown", cluster="asia", service="checkout"),  # silenced, so it explains nothing
+        firing("NodeDown", cluster="asia", node="3"),
+        firing("Over", page="cart") | {"status": "resolved"},
+    ],
+}
+EXPECTED: list[tuple[str, str] | None] = [
+    ("inhibited", "inhibition/cluster"),
+    None,
+    None,
+    ("silenced", "silence/SIL-1"),
+    ("silenced", "maintenance/nightly"),
+    ("delayed", "delay/later"),
+    ("silenced", "silence/SIL-1"),
+    None,
+    None,
+]
+
+
+async def on_trial(admin: httpx.AsyncClient) -> tuple[list[tuple[str, str] | None], list[str]]:
+    """What would mute each alert of the first request, and the reasons."""
+    tried = (await replay(admin, 1, "trial")).json()["tried"]
+    muted = [one["muted"] for one in tried]
+    said = [one["reason"] for one in muted if one]
+    return [(one["action"], one["rule"]) if one else None for one in muted], said
+
+
+async def test_a_trial_says_what_would_mute_each_alert_and_the_engine_then_does_the_same(
+    house: House, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise Overloaded("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "accept", away)
+        assert (await admin.post(ALERTMANAGER, json=TOGETHER)).status_code == 503
+    await house.app.requests.drained()
+    await apply(house, json.dumps({**json.loads(config_text()), **MUTING}))
+    asked = {"matchers": ['service="checkout"'], "ends_at": "2026-11-20T14:00:00Z", "reason": "an upgrade"}
+    await admin.post("/api/v1/silences", json=asked)
+    found, said = await on_trial(admin)
+    assert found == EXPECTED
+    assert said[0] == "inhibition/cluster: an alert that explains it has come with it"
+    assert "until 2026-11-20T14:00:00" in said[1]
+    assert (await admin.get(INCIDENTS)).json()["items"] == []
+    assert (await admin.get("/api/v1/silences/SIL-1")).json()["muted"] == 0
+    taken = (await replay(admin, 1, "engine")).json()["taken"]
+    assert [(one["action"], one["rule"]) if one["action"] in MUTED else None for one in taken] == EXPECTED
+    house.clock.advance(timedelta(minutes=6))
+    found, said = await on_trial(admin)
+    assert found == EXPECTED
+    assert re.fullmatch(r"inhibition/cluster: an alert that explains it fires in INC-\d+", said[0])
+    assert "at 2026-11-20T12:10:00" in said[3]
+    house.clock.advance(timedelta(minutes=4))
+    assert (await on_trial(admin))[0][5] is None
 
 
 async def test_what_is_not_all_there_or_has_no_integration_any_more_is_not_replayed(

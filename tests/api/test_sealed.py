@@ -9,7 +9,8 @@ import pytest
 
 from engine.core.model import Role
 from tests.api.asking import INCIDENTS, refused
-from tests.api.conftest import House
+from tests.api.conftest import KEYS, House
+from tests.api.mailing import apply
 
 SECRET = "Mallory took the customer list"
 
@@ -87,3 +88,58 @@ async def test_who_reports_what_is_sealed_at_once_gets_it_back_once(
         joined = await responder.post(INCIDENTS, json={"title": SECRET, "service": "checkout"})
     refused(joined, 403, "sealed")
     assert ref in joined.text
+
+
+async def sent(client: httpx.AsyncClient, title: str, service: str = "checkout", **labels: str) -> dict[str, Any]:
+    body = {"title": title, "service": service, "labels": labels}
+    answer = await client.post(f"/webhooks/generic/{KEYS['generic']}", json=body)
+    first: dict[str, Any] = answer.json()["alerts"][0]
+    return first
+
+
+def told_of(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(one["title"], one["service"], one["source"]) for one in found["alerts"]]
+
+
+async def test_what_a_silence_or_a_window_has_muted_of_it_is_told_to_those_alone_who_are_in(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    window = {"name": "work", "match": ['service="billing"'], "ends_at": "2026-11-21T00:00:00Z", "reason": "work"}
+    assert (await sent(admin, SECRET))["action"] == "opened"
+    assert (await sent(admin, SECRET, "billing", host="b"))["action"] == "opened"
+    for ref in ("INC-1", "INC-2"):
+        await admin.post(f"{INCIDENTS}/{ref}/seal", json={"reason": "it names a customer", "by": "ops-lead"})
+    await apply(house, maintenance=[window])
+    asked = {"matchers": ['service="checkout"'], "ends_at": "2026-11-20T14:00:00Z", "reason": "an upgrade"}
+    await admin.post("/api/v1/silences", json=asked)
+    assert (await sent(admin, SECRET))["action"] == "silenced"
+    assert (await sent(admin, "Disk is full"))["action"] == "silenced"
+    assert (await sent(admin, SECRET, "billing", host="b"))["action"] == "silenced"
+    silence, maintenance = "/api/v1/silences/SIL-1", "/api/v1/maintenance/work"
+    open_to_all, known = ("Disk is full", "checkout", "generic"), (SECRET, "checkout", "generic")
+    assert set(told_of((await admin.get(silence)).json())) == {open_to_all, known}
+    assert told_of((await admin.get(maintenance)).json()) == [(SECRET, "billing", "generic")]
+    async with house.client(Role.MANAGER) as manager:
+        shown, during = await manager.get(silence), await manager.get(maintenance)
+    assert set(told_of(shown.json())) == {open_to_all, ("Sealed incident", "", "")}
+    assert told_of(during.json()) == [("Sealed incident", "", "")]
+    assert shown.json()["muted"] == 2
+    for answer in (shown, during):
+        assert SECRET not in answer.text
+        assert "host" not in answer.text
+
+
+async def test_what_it_would_have_muted_elsewhere_is_told_to_those_alone_who_are_in(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    rule = {"name": "down", "source_matchers": ['host="a"'], "target_matchers": ['host="b"']}
+    assert (await sent(admin, SECRET, host="b"))["incident"] == "INC-1"
+    await admin.post(f"{INCIDENTS}/INC-1/seal", json={"reason": "it names a customer", "by": "ops-lead"})
+    await apply(house, inhibitions=[rule])
+    assert (await sent(admin, "The cluster is down", "shop", host="a"))["incident"] == "INC-2"
+    assert (await sent(admin, SECRET, host="b"))["action"] == "inhibited"
+    [muted] = (await admin.get(f"{INCIDENTS}/INC-2")).json()["muted"]
+    assert told_of(muted) == [(SECRET, "checkout", "generic")]
+    async with house.client(Role.MANAGER) as manager:
+        [muted] = (await manager.get(f"{INCIDENTS}/INC-2")).json()["muted"]
+    assert told_of(muted) == [("Sealed incident", "", "")]

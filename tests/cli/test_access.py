@@ -1,5 +1,6 @@
 """Tokens, webhook addresses, the database, and what holds for every command."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from typer.testing import CliRunner
 
 import engine
 from engine.bootstrap import DEFAULT
+from engine.cli.integrations import mail_address
 from engine.cli.program import app
+from engine.config.document import parse
 from tests.cli.conftest import Cli, Ran
 
 
@@ -173,6 +176,31 @@ def test_a_database_that_cannot_be_used_is_one_line_without_its_password(
 def test_the_data_folder_is_for_its_owner_alone(cli: Cli, tmp_path: Path) -> None:
     cli.done("incident", "list")
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+
+
+def test_mail_addresses_are_printed_once_mail_is_listened_for(cli: Cli, tmp_path: Path) -> None:
+    document = parse(DEFAULT.read_text(), DEFAULT.name).value
+    document["integrations"]["post"] = {"source": "email", "key": "a-key-for-mail"}
+    (tmp_path / "tocsin.yaml").write_text(json.dumps(document))
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+    assert cli.done("webhooks", "--json").json["mail"] == []
+    (tmp_path / "tocsin.yaml").write_text(json.dumps(document | {"smtp_listener": {}}))
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+    expected = [{"integration": "post", "address": "a-key-for-mail@[127.0.0.1]"}]
+    assert cli.done("webhooks", "--json").json["mail"] == expected
+    assert "a-key-for-mail@[127.0.0.1]" in cli.done("webhooks").out
+
+
+@pytest.mark.parametrize(
+    ("base", "address"),
+    [
+        ("https://tocsin.example.com:8443/in", "KEY@tocsin.example.com"),
+        ("http://10.1.2.3:8080", "KEY@[10.1.2.3]"),
+        ("http://[::1]:8080", "KEY@[IPv6:::1]"),
+    ],
+)
+def test_a_mail_address_has_the_host_that_people_reach_the_engine_at(base: str, address: str) -> None:
+    assert mail_address(base, "KEY") == address
 
 
 def test_the_address_of_the_report_page_is_printed_once_it_is_on(cli: Cli, tmp_path: Path) -> None:

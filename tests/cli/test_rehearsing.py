@@ -1,10 +1,12 @@
 """`tocsin rehearse`."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from engine.bootstrap import DEFAULT
+from engine.config.document import parse
 from tests.cli.conftest import Cli
 
 NIGHT = ["--at", "2026-11-21 03:10", "--zone", "Europe/Berlin"]
@@ -79,12 +81,71 @@ def test_the_configuration_in_force_is_the_default(cli: Cli, tmp_path: Path) -> 
     assert "Jo (primary)" in cli.done("rehearse", "--priority", "P0", *NIGHT).out
 
 
+def with_sources(cli: Cli, tmp_path: Path) -> None:
+    """Two integrations of one kind, whose alerts take different ways."""
+    document = parse(DEFAULT.read_text(), DEFAULT.name).value
+    document["integrations"] |= {
+        "mail": {"source": "email", "key": "a-key-for-mail", "service": "storage"},
+        "quiet": {"source": "email", "key": "a-key-for-quiet-mail", "severity": "info"},
+    }
+    document["services"]["storage"] = {"title": "Storage"}
+    document["routes"] = [{"name": "quiet", "match": ['@integration="quiet"'], "priority": "P3"}]
+    (tmp_path / "tocsin.yaml").write_text(json.dumps(document))
+    cli.done("apply", str(tmp_path / "tocsin.yaml"))
+
+
+def outcome(cli: Cli, *arguments: str) -> tuple[str, str, str, str]:
+    """Title, priority, service and source of the incident."""
+    found = cli.done("rehearse", *arguments, *NIGHT, "--for", "1m", "--json").json["incident"]
+    return found["title"], found["priority"], found["service"], found["source"]
+
+
+def test_an_integration_plays_the_example_of_its_kind_a_body_or_labels_on_its_own_way(cli: Cli, tmp_path: Path) -> None:
+    with_sources(cli, tmp_path)
+    failed = "Backup of the checkout database failed"
+    assert outcome(cli, "--source", "mail") == (failed, "P1", "checkout", "mail")
+    assert outcome(cli, "--source", "quiet") == (failed, "P3", "checkout", "quiet")
+    body = tmp_path / "mail.eml"
+    body.write_bytes(b"From: me@example.com\nSubject: Disk is full\n\n")
+    assert outcome(cli, "--source", "mail", "--file", str(body)) == ("Disk is full", "P1", "storage", "mail")
+    assert outcome(cli, "--source", "mail", "--title", "Slow", "--label", "severity=warning") == (
+        *("Slow", "P2", "storage", "mail"),
+    )
+
+
+def test_of_a_body_with_alerts_of_several_problems_the_first_is_played_and_the_others_are_counted(
+    cli: Cli, tmp_path: Path
+) -> None:
+    alerts = [{"status": "firing", "labels": {"alertname": name, "severity": "critical"}} for name in "AB"]
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"version": "4", "groupKey": "", "alerts": alerts}))
+    ran = cli.done("rehearse", "--source", "alertmanager", "--file", str(body), *NIGHT, "--for", "1m")
+    shown = cli.done("rehearse", "--source", "alertmanager", "--file", str(body), *NIGHT, "--for", "1m", "--json").json
+    assert shown["elsewhere"] == (1 if "came with it" in ran.err else 0)
+    assert [line["contact"] for line in shown["lines"] if line["what"] == "page"] == ["ops-lead"]
+
+
+def test_what_only_says_the_end_of_a_problem_or_nothing_is_refused_in_words(cli: Cli, tmp_path: Path) -> None:
+    with_sources(cli, tmp_path)
+    body = tmp_path / "mail.eml"
+    body.write_bytes(b"From: me@example.com\nSubject: RESOLVED: Disk is full\n\n")
+    over = cli("rehearse", "--source", "mail", "--file", str(body), *NIGHT)
+    assert (over.code, "opens no incident, so nobody is paged" in over.err) == (1, True)
+    body.write_bytes(b"no mail")
+    unread = cli("rehearse", "--source", "mail", "--file", str(body), *NIGHT)
+    assert (unread.code, "$.From can't be read" in unread.err) == (2, True)
+
+
 MISUSED: dict[str, list[str]] = {
     "a label without a value": ["--label", "severity"],
     "a person who is not there": ["--expect-paged", "nobody"],
     "a limit of nothing": ["--within", "5m"],
     "a time that is none": ["--at", "Saturday"],
     "a span without a unit": ["--ack-after", "12"],
+    "an integration that is not there": ["--source", "nobody"],
+    "a body of nobody": ["--file", "body.json"],
+    "a body and a title": ["--source", "generic", "--file", "body.json", "--title", "Down"],
+    "a body and a request": ["--source", "generic", "--file", "body.json", "--request", "1"],
 }
 
 

@@ -21,6 +21,8 @@ FIRING = {
     "alerts": [{"status": "firing", "labels": {"alertname": "Down", "severity": "critical"}, "annotations": {}}],
 }
 
+SHOP = {"default": {"title": "All"}, "shop": {"title": "Shop"}}
+
 
 @pytest.fixture
 def sent(cli: Cli, tmp_path: Path, sqlite_url: str) -> Cli:
@@ -59,12 +61,34 @@ def test_requests_are_listed_and_shown(sent: Cli) -> None:
     assert (ran.code, "There is no request 99" in ran.err) == (1, True)
 
 
+def test_a_request_is_rehearsed_as_its_own_integration_or_as_another_of_its_kind(sent: Cli, tmp_path: Path) -> None:
+    at = ("--at", "2026-11-21 03:10", "--zone", "UTC", "--for", "1m", "--json")
+    played = sent.done("rehearse", "--request", "1", *at).json
+    assert (played["incident"]["title"], played["incident"]["source"]) == ("Down", "prom")
+    assert [line["contact"] for line in played["lines"] if line["what"] == "page"] == ["ops-lead"]
+    own = {"integrations": {"other": {"source": "alertmanager", "key": "key-of-other", "service": "shop"}}}
+    other = tmp_path / "other.yaml"
+    other.write_text(json.dumps(parse(DEFAULT.read_text(), DEFAULT.name).value | own | {"services": SHOP}))
+    played = sent.done("rehearse", "--request", "1", "--source", "other", "--config", str(other), *at).json
+    assert (played["incident"]["service"], played["incident"]["source"]) == ("shop", "other")
+    ran = sent("rehearse", "--request", "1", "--config", str(other), *at)
+    assert (ran.code, "'prom' is not in integrations" in ran.err) == (2, True)
+    ran = sent("rehearse", "--request", "2", *at)
+    assert (ran.code, "missing required field" in ran.err) == (2, True)
+    assert [one["id"] for one in sent.done("incident", "list", "--json").json["items"]] == ["INC-1"]
+
+
 def test_a_request_is_tried_and_then_taken_once_more(sent: Cli) -> None:
     sent.done("incident", "cancel", "INC-1", "--code", "test", "--reason", "it was a test")
     tried = sent.done("request", "replay", "1").out
     for part in ("Down", "nothing was opened", "P1", "ops-lead by "):
         assert part in tried
     assert len(sent.done("incident", "list", "--json").json["items"]) == 0
+    sent.done("silence", "add", 'alertname="Down"', "--for", "1h", "--reason", "an upgrade")
+    quiet = " ".join(sent.done("request", "replay", "1").out.split())
+    assert "silenced silence/SIL-1 by person:cli:" in quiet
+    assert "pages nobody yet; then ops-lead by " in quiet
+    sent.done("silence", "expire", "SIL-1")
     taken = sent.done("request", "replay", "1", "--into", "engine", "--json").json
     [outcome] = taken["taken"]
     assert outcome["action"] == "opened"

@@ -27,6 +27,7 @@ from tests.scenarios.stage import (
     ADMIN_TOKEN,
     BOT_TOKEN,
     SIGNING_SECRET,
+    Edit,
     Outside,
     caller,
     outside,
@@ -119,8 +120,8 @@ class Machine:
 
 
 @asynccontextmanager
-async def machine(database_url: str, folder: Path) -> AsyncIterator[Machine]:
-    config = write_config(folder, unedited)
+async def machine(database_url: str, folder: Path, edit: Edit = unedited) -> AsyncIterator[Machine]:
+    config = write_config(folder, edit)
     async with outside(config) as around:
         environ = {
             "PATH": os.environ["PATH"],

@@ -8,15 +8,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiosmtplib
 import httpx
 from sqlalchemy import select
 
 from engine.db.database import connect
 from engine.db.tables import incidents, outbox
 from integrations.sandbox.slack_faults import Failure
+from integrations.sources.email import Email
 from tests.crash.process import Machine, machine
-from tests.scenarios.stage import KEY, alert, body
+from tests.real.harness import free_port
+from tests.scenarios.stage import KEY, Document, alert, body
 
+MAIL_KEY = "mail-key-of-the-crash-tests"
 WEBHOOK = f"/webhooks/alertmanager/{KEY}"
 
 
@@ -40,6 +44,31 @@ async def test_right_after_a_202_the_alert_the_incident_its_timers_and_its_page_
         first, *again = engine.direct("ops-lead")
         assert "you are primary" in first
         assert all("repeated" in text for text in again)
+
+
+async def test_right_after_a_mail_was_taken_its_incident_and_its_page_are_there(
+    database_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+
+    def by_mail(document: Document) -> None:
+        document["integrations"]["mail"] = {"source": "email", "key": MAIL_KEY}
+        document["smtp_listener"] = {"port": port}
+
+    async with machine(database_url, tmp_path, by_mail) as engine:
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, timeout=20)
+        async with client:
+            message = Email.example.replace(b"\n", b"\r\n")
+            await client.sendmail("backup@shop.example", [f"tocsin+{MAIL_KEY.upper()}@tocsin.example.com"], message)
+            await engine.kill()
+        await engine.start()
+        incident = await engine.incident()
+        assert incident["title"] == "Backup of the checkout database failed"
+        kept, paged = await on_disk(engine)
+        assert kept == paged == {"INC-1"}
+        told = engine.log.read_text()
+        assert f"is taken on 127.0.0.1, port {port}" in told
+        assert MAIL_KEY not in told
 
 
 async def test_a_page_that_was_being_sent_is_found_where_it_had_arrived_and_not_repeated(

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,11 +26,13 @@ DAY = timedelta(days=1)
 
 @dataclass(kw_only=True)
 class Vendor:
-    """Answers with what stands under the path and query, else with 404. `asked` is what it was asked for."""
+    """Answers with what stands under the path and query, else with what `otherwise` does, else with 404. `asked` is
+    what it was asked for."""
 
     host: str
     answers: dict[str, web.Response] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    otherwise: Callable[[str], Awaitable[web.Response]] | None = None
     hangs: bool = False
     port: int = 0
     trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
@@ -47,6 +49,8 @@ class Vendor:
         self.asked.append(request.raw_path)
         if self.hangs:
             await asyncio.Event().wait()
+        if self.otherwise is not None and request.raw_path not in self.answers:
+            return await self.otherwise(request.raw_path)
         return self.answers.get(request.raw_path, web.Response(status=404))
 
 

@@ -39,7 +39,7 @@ def minutes(count: float) -> timedelta:
 def scenario(priority: str = "P0", **changes: Any) -> Scenario:
     labels = {"priority": priority}
     alert = Alert(fingerprint="a", status=AlertStatus.FIRING, title="Checkout is down", labels=labels)
-    return replace(Scenario(alert=alert, at=NIGHT, lasts=timedelta(hours=5)), **changes)
+    return replace(Scenario(alerts=[alert], at=NIGHT, lasts=timedelta(hours=5)), **changes)
 
 
 def pages(rehearsed: Rehearsed) -> list[tuple[float, str]]:
@@ -153,7 +153,7 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
     "a channel that is not there": ({"unreachable": {"pigeon": "it is away"}}, NotFound),
     "a person who is not there": ({"acknowledge_by": "nobody"}, NotFound),
     "someone who may not act": ({"acknowledge_after": minutes(1), "acknowledge_by": "cloud-support"}, Forbidden),
-    "an answer where nobody was paged": ({"alert": scenario("P3").alert, "acknowledge_after": minutes(1)}, NotFound),
+    "an answer where nobody was paged": ({"alerts": scenario("P3").alerts, "acknowledge_after": minutes(1)}, NotFound),
 }
 
 

@@ -147,7 +147,7 @@ async def test_what_was_muted_is_on_record_with_the_silence(night: Night) -> Non
     await night.send(alert(host="web-1"), alert(host="web-2"), alert(host="web-1"))
     night.clock.advance(MINUTE)
     await night.send(alert(host="web-1"))
-    standing = (await silences.show(night.second.context, ref)).standing
+    standing = (await silences.show(night.second.context, ref, LEAD)).standing
     assert (standing.state, standing.until, standing.next_at) == (SilenceState.ACTIVE, NIGHT + HOUR, None)
     assert (standing.muted, standing.last_muted_at) == (4, NIGHT + MINUTE)
     assert [(one.fingerprint, one.count, one.first_at, one.last_at) for one in standing.alerts] == [
@@ -167,7 +167,7 @@ async def test_of_very_many_different_alerts_the_first_are_kept_and_all_are_coun
     await night.send(alert(host="a"), alert(host="b"))
     await night.send(*[alert(host=host) for host in "abcdef"])
     await night.send(alert(host="c"), alert(host="f"))
-    standing = (await silences.show(night.second.context, ref)).standing
+    standing = (await silences.show(night.second.context, ref, LEAD)).standing
     assert standing.muted == 10
     assert {one.fingerprint.partition("/")[2]: one.count for one in standing.alerts} == {"a": 2, "b": 2, "c": 2}
 
@@ -177,7 +177,7 @@ async def test_two_engines_that_mute_at_once_both_count(night: Night) -> None:
     engines = [night.first, night.second] * 8
     await asyncio.gather(*(one.accept(alert(host=f"web-{turn}")) for turn, one in enumerate(engines)))
     await asyncio.gather(*(one.accept(alert(host="web-0")) for one in engines))
-    standing = (await silences.show(night.second.context, ref)).standing
+    standing = (await silences.show(night.second.context, ref, LEAD)).standing
     assert standing.muted == 32
     assert sum(one.count for one in standing.alerts) == 32
 
@@ -193,7 +193,7 @@ async def test_of_those_who_end_a_silence_at_once_one_has(night: Night) -> None:
     ref = await night.silence('service="checkout"')
     ended = await asyncio.gather(*(silences.expire(one.context, ref, LEAD) for one in (night.first, night.second)))
     assert sorted(one.changed for one in ended) == [False, True]
-    found = (await silences.show(night.first.context, ref)).silence
+    found = (await silences.show(night.first.context, ref, LEAD)).silence
     assert (found.expired_at, found.expired_by) == (NIGHT, "person:ops-lead via api")
 
 
@@ -212,7 +212,7 @@ async def test_who_may_not_act_on_incidents_may_not_silence_them(night: Night) -
         await silences.expire(night.second.context, ref, VIEWER)
     with pytest.raises(NotFound, match="There is no SIL-9"):
         await silences.expire(night.second.context, "SIL-9", LEAD)
-    assert (await silences.show(night.second.context, ref)).silence.expired_at is None
+    assert (await silences.show(night.second.context, ref, LEAD)).silence.expired_at is None
 
 
 async def test_a_list_is_read_page_by_page_the_newest_first(night: Night) -> None:
@@ -270,13 +270,13 @@ async def test_a_window_comes_and_goes_with_the_configuration_and_keeps_its_reco
         "maintenance/backup",
         "maintenance/backup until 2026-11-21T05:00:00.000000Z: backups",
     )
-    shown = (await silences.show_window(declared.second.context, "backup")).standing
+    shown = (await silences.show_window(declared.second.context, "backup", LEAD)).standing
     assert (shown.muted, [one.fingerprint for one in shown.alerts]) == (1, ["CheckoutDown/web-1"])
     await configs.apply(declared.second.context, document="without", digest="without", by="test")
     assert await declared.send(alert()) == [("opened", "INC-1")]
     assert await silences.windows(declared.second.context) == ()
     with pytest.raises(NotFound, match="'backup' is not in maintenance; there are none"):
-        await silences.show_window(declared.second.context, "backup")
+        await silences.show_window(declared.second.context, "backup", LEAD)
 
 
 async def test_trying_says_which_rules_would_mute_an_alert_in_their_order(declared: Night) -> None:
