@@ -16,6 +16,7 @@ from engine.db.types import UtcDateTime
 ACTIVE = one_of("state", ACTIVE_STATES)
 OPEN = one_of("state", OPEN_STATES)
 PENDING = text("state = 'pending'")
+SEALED = text("sealed_at IS NOT NULL")
 
 
 class IncidentRow(SQLModel, table=True):
@@ -25,6 +26,7 @@ class IncidentRow(SQLModel, table=True):
     __table_args__ = (
         Index("ux_incident_active_key", "key", unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE),
         Index("ix_incident_open", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_incident_sealed", "id", sqlite_where=SEALED, postgresql_where=SEALED),
         Index("ix_incident_key", "key", "id"),
         Index("ix_incident_service", "service", "id"),
         Index("ix_incident_priority", "priority", "id"),
