@@ -55,6 +55,17 @@ HEADS = (
 APPEND = update(incidents).where(incidents.c.id == bindparam("number")).values(version=incidents.c.version + 1)
 STATUSES = select(alerts.c.incident_id, alerts.c.fingerprint, alerts.c.status).where(alerts.c.incident_id.in_(IDS))
 ALERTS = select(alerts).where(alerts.c.incident_id.in_(IDS)).order_by(alerts.c.id)
+_FIRING_THEN_LATEST = (alerts.c.status != "firing", alerts.c.last_seen_at.desc(), alerts.c.id)
+_RANKED = (
+    select(
+        alerts,
+        func.count().over(partition_by=alerts.c.incident_id).label("total"),
+        func.row_number().over(partition_by=alerts.c.incident_id, order_by=_FIRING_THEN_LATEST).label("place"),
+    )
+    .where(alerts.c.incident_id.in_(IDS))
+    .subquery()
+)
+FOREMOST = select(_RANKED).where(_RANKED.c.place <= bindparam("most")).order_by(_RANKED.c.incident_id, _RANKED.c.place)
 FIRING = (
     select(alerts.c.incident_id, func.count())
     .where(alerts.c.incident_id.in_(IDS), alerts.c.status == "firing")
@@ -172,6 +183,24 @@ def alerts_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[st
     for row in connection.execute(ALERTS, {"ids": list(ids)}) if ids else ():
         found[row.incident_id][row.fingerprint] = read_alert(row)
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foremost:
+    """The alerts of an incident that are shown first, and how many it has."""
+
+    alerts: tuple[RecordedAlert, ...] = ()
+    total: int = 0
+
+
+def foremost_of(connection: Connection, ids: Collection[int], most: int) -> dict[int, Foremost]:
+    """By incident so many at most, firing ones first, then the latest. One may have thousands."""
+    found: dict[int, list[RecordedAlert]] = {}
+    totals: dict[int, int] = {}
+    for row in connection.execute(FOREMOST, {"ids": list(ids), "most": most}) if ids else ():
+        found.setdefault(row.incident_id, []).append(read_alert(row))
+        totals[row.incident_id] = row.total
+    return {number: Foremost(alerts=tuple(own), total=totals[number]) for number, own in found.items()}
 
 
 def statuses_of(connection: Connection, ids: Collection[int]) -> dict[int, dict[str, AlertStatus]]:

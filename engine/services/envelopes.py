@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,14 +14,12 @@ from engine.core.draft import Case
 from engine.core.escalation import LATE_AFTER, page_due, plan
 from engine.core.headline import headline, standing
 from engine.core.model import (
-    AlertStatus,
     Delivery,
     Incident,
     Message,
     MessageKind,
     MessageState,
     PlaybookStep,
-    RecordedAlert,
     State,
     Timer,
     TimerKind,
@@ -30,6 +28,7 @@ from engine.core.model import (
 from engine.core.policy import Config
 from engine.core.sealing import insiders, is_private_room, veil
 from engine.db import incidents, outbox, timers
+from engine.db.incidents import Foremost
 from engine.db.outbox import Claimed
 from engine.ports import Envelope, Receipt, Rung, Tried
 from engine.services.cases import playbook_steps
@@ -62,7 +61,7 @@ def envelopes(
     numbers = {claimed.incident for claimed in wanted}
     readable = set() if plain else numbers
     deliveries = defaultdict(list, outbox.of(connection, readable))
-    alerts = defaultdict(dict, incidents.alerts_of(connection, readable))
+    alerts = incidents.foremost_of(connection, readable, ALERTS_SHOWN)
     known = defaultdict(dict, timers.of(connection, readable))
     steps = playbook_steps(connection, [found[number] for number in readable])
     result = []
@@ -71,7 +70,7 @@ def envelopes(
         config = context.revisions.get(connection, incident.revision).config
         around = Around(
             deliveries=deliveries[incident.id],
-            alerts=list(alerts[incident.id].values()),
+            alerts=alerts.get(incident.id, Foremost()),
             timers=known[incident.id],
             steps=steps.get(incident.id, ()),
         )
@@ -85,7 +84,7 @@ class Around:
     """What else there is of an incident that its messages tell."""
 
     deliveries: Sequence[Delivery]
-    alerts: Sequence[RecordedAlert]
+    alerts: Foremost
     timers: KnownTimers
     steps: tuple[PlaybookStep, ...] = ()
 
@@ -105,8 +104,8 @@ def _envelope(config: Config, claimed: Claimed, incident: Incident, around: Arou
         people=people(config),
         ladder=ladder(config, incident, around.timers, around.deliveries, now),
         tried=tuple(_tried(config, one) for one in others),
-        alerts=tuple(one.alert for one in _worst(around.alerts)),
-        alert_count=len(around.alerts),
+        alerts=tuple(one.alert for one in around.alerts.alerts),
+        alert_count=around.alerts.total,
         steps=around.steps,
         under=_card(claimed, around.deliveries),
         room=_room(incident, around.deliveries),
@@ -224,12 +223,6 @@ def _tried(config: Config, delivery: Delivery) -> Tried:
         outcome=OUTCOMES.get(delivery.state, "withdrawn"),
         detail=delivery.error,
     )
-
-
-def _worst(alerts: Collection[RecordedAlert]) -> list[RecordedAlert]:
-    """Firing ones first, then the latest."""
-    order = sorted(alerts, key=lambda one: one.last_seen_at, reverse=True)
-    return sorted(order, key=lambda one: one.alert.status is not AlertStatus.FIRING)[:ALERTS_SHOWN]
 
 
 def ladder(

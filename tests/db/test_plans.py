@@ -124,6 +124,7 @@ CALLS: dict[str, Call] = {
     "alerts that have not come for long": lambda c: alerts.unheard(c, "alertmanager", NIGHT, 1_000),
     "one that has not come for long": lambda c: alerts.still_unheard(c, 1, NIGHT),
     "sealed incidents with alerts of the same names": lambda c: incidents.sealed_with(c, ["Down1/web-1", "x"]),
+    "the foremost alerts of incidents": lambda c: incidents.foremost_of(c, OPEN, 5),
     "the standings of incidents": lambda c: incidents.standings(c, OPEN),
     "the states of alerts of incidents": lambda c: incidents.statuses_of(c, OPEN),
     "the names of an incident's alerts": lambda c: alerts.names(c, "alertmanager", 1),
