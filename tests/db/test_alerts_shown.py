@@ -1,4 +1,4 @@
-"""Of the alerts of an incident a message shows a few: those that fire, then the latest; how many there are it says too."""
+"""Of the alerts of an incident a message shows a few: those that fire, then the latest. It says how many there are."""
 
 from __future__ import annotations
 
