@@ -57,9 +57,9 @@ def cli(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Cli
 
 @pytest.fixture(autouse=True)
 def _logging_of_the_test_run_comes_back() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
+    handlers, level, ours = logging.root.handlers[:], logging.root.level, structlog.get_config()
     yield
     logging.captureWarnings(capture=False)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**ours)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engine.bootstrap import shipped_config
+import engine
+from engine.config.document import parse
 from engine.core.classify import classify
 from engine.core.model import Alert, AlertLevel, AlertStatus, Priority
+from engine.core.policy import ClassificationRules
 from engine.core.probes import Probe
 from engine.core.probing import (
     Course,
@@ -34,7 +37,8 @@ from engine.core.probing import (
 
 START = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 EVERY = timedelta(seconds=10)
-RULES = shipped_config().classification
+SHIPPED = Path(engine.__file__).with_name("default.yaml")
+RULES = ClassificationRules.model_validate(parse(SHIPPED.read_text(), SHIPPED.name).value["classification"])
 FIRING, RESOLVED = AlertStatus.FIRING, AlertStatus.RESOLVED
 FINDINGS = {
     ".": Finding(ok=True, reason="well", values={"response_time_seconds": 0.1}),
