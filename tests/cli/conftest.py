@@ -4,11 +4,13 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from engine.cli.program import app
@@ -53,6 +55,14 @@ def cli(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Cli
     monkeypatch.setenv("TOCSIN_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("TZ", "UTC")
     return Cli()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_made_once() -> Iterator[None]:
+    """The runner makes all of them again to run one, which takes as long as the run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)
