@@ -45,7 +45,14 @@ def _tracebacks_are_plain() -> None:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _statements_are_compiled_once() -> None:
+    from tests.statements import compile_once  # noqa: PLC0415
+
+    compile_once()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, _statements_are_compiled_once: None) -> Path:
     from engine.db.migrate import upgrade  # noqa: PLC0415
     from tests.databases import sqlite_template  # noqa: PLC0415
 
@@ -53,7 +60,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgres() -> Iterator[PostgresDatabases]:
+def _postgres(_statements_are_compiled_once: None) -> Iterator[PostgresDatabases]:
     from tests.databases import PostgresDatabases  # noqa: PLC0415
     from tests.postgres import postgres_server  # noqa: PLC0415
 

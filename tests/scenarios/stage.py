@@ -7,7 +7,6 @@ a missing one, because tests compare the whole of `stage.received`.
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from integrations.sandbox.clicks import AppAnswer
 from integrations.sandbox.slack import SlackSandbox
 from integrations.sandbox.slack_values import Channel, Message, User
 from integrations.sandbox.smtp import MailSandbox
+from tests.web import plain_http
 
 DEFAULT = Path(engine.__file__).parent / "default.yaml"
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
@@ -284,11 +284,8 @@ def connected(
 
 
 def caller(address: str) -> httpx.AsyncClient:
-    """A client with the administrator's token. It speaks plain HTTP: to read who else there is to trust takes longer
-    than many a test."""
-    trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-    return httpx.AsyncClient(base_url=address, headers=headers, timeout=20, verify=trusting_nobody)
+    """A client with the administrator's token."""
+    return plain_http(address, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=20)
 
 
 @asynccontextmanager
