@@ -2,10 +2,13 @@ from pathlib import Path
 
 import pytest
 
+import engine
+from engine.config import document
 from engine.config.document import DEEPEST, LARGEST, MOST_FINDINGS, Document, Flaw, parse, read_text, spell
 from engine.core.errors import ConfigError, Finding
 
 FILE = "tocsin.yaml"
+SHIPPED = Path(engine.__file__).with_name("default.yaml")
 
 
 def refused(text: str) -> Finding:
@@ -183,3 +186,33 @@ def test_findings_come_in_the_order_of_the_file_each_once_and_not_without_end() 
     findings = document.findings(flaws)
     assert [finding.line for finding in findings[:-1]] == list(range(1, MOST_FINDINGS + 1))
     assert findings[-1].wrong == "400 more faults are not shown"
+
+
+HARD = [
+    "a: 1\nb: [1, 'two', {c: ~}]\nd: |\n  text\n\ne: >-\n  x\n  y\n",
+    "a: &it [1, 2]\nb: *it\nc: {'d e': \"f\\n\"}\n",
+    "# a comment\n---\n- a\n-\n  - b: true\n- !x c\n",
+    "a: b\n\tc: d\n",
+    "a: b\t# a comment\n",
+    "a: [1, 2\n",
+    "a: 1\na: 2\n",
+    "\ufeffa: 1\n",
+    "a: \ud800\n",
+    "a: \x07\n",
+    "[" * 40,
+    "",
+    SHIPPED.read_text(),
+]
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_libyaml_reads_what_pyyaml_reads(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> Document | str:
+        try:
+            return parse(text, FILE)
+        except ConfigError as error:
+            return str(error)
+
+    swift = told()
+    monkeypatch.setattr(document, "COMPOSERS", [document.Composer])
+    assert swift == told()

@@ -37,12 +37,12 @@ class Logged:
 
 @pytest.fixture(autouse=True)
 def _logging_of_the_test_run_comes_back() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
+    handlers, level, ours = logging.root.handlers[:], logging.root.level, structlog.get_config()
     yield
     logging.captureWarnings(capture=False)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**ours)
 
 
 @pytest.fixture(params=[True, False], ids=["json", "console"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from engine.api import commands, health, heartbeats, incidents, probes, requests, silences
@@ -48,6 +51,10 @@ TAGS = [
     {"name": "chat", "description": "What Slack sends."},
     {"name": "operations", "description": "Probes and metrics."},
 ]
+
+
+STRICT = False
+"""A body is read as JSON whatever its sender calls it."""
 
 
 class Taken(BaseModel):
@@ -100,7 +107,7 @@ def create_api(parts: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        strict_content_type=False,
+        strict_content_type=STRICT,
         exception_handlers=HANDLERS,
         middleware=[
             Middleware(LastResort),
@@ -114,20 +121,37 @@ def create_api(parts: Parts) -> FastAPI:
     _add_webhooks(api, Webhooks(parts, senders))
     add_dropins(api, parts, senders)
     add_report_page(api, parts)
-    api.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
-    api.add_api_route("/", root, methods=["GET"], include_in_schema=False)
-    api.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    routers = (commands, incidents, silences, requests, heartbeats, probes, health)
-    for router in (one.router for one in routers):
-        api.include_router(router)
+    api.router.routes.extend(_shared())
     return api
+
+
+@cache
+def _shared() -> Sequence[BaseRoute]:
+    """What holds nothing of one application, and finds its parts by the request. FastAPI takes most of the time that an
+    application is made in to work out what these take and answer."""
+    router = APIRouter(strict_content_type=STRICT)
+    router.add_api_route("/slack/events", slack, methods=["POST"], **SLACK)
+    router.add_api_route("/", root, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    for each in (commands, incidents, silences, requests, heartbeats, probes, health):
+        router.include_router(each.router)
+    return router.routes
 
 
 def _add_webhooks(api: Api, webhooks: Webhooks) -> None:
     """As a route, which documents it, and by the shortcut, which is the way of nearly all."""
-    api.router.add_api_route(
+    api.state.webhooks = webhooks
+    route = _webhook_route()
+    api.router.routes.append(route)
+    api.shortcut = Shortcut(route, webhooks.receive)
+
+
+@cache
+def _webhook_route() -> BaseRoute:
+    router = APIRouter()
+    router.add_api_route(
         "/webhooks/{source}/{key}",
-        webhooks.receive,
+        receive,
         methods=["POST"],
         name="receive_alerts",
         description="202 once the alerts, their incidents and their pages are durable; never a 2xx before.",
@@ -145,7 +169,7 @@ def _add_webhooks(api: Api, webhooks: Webhooks) -> None:
         ),
         openapi_extra={"parameters": WEBHOOK_PARAMETERS, "requestBody": WEBHOOK_BODY},
     )
-    api.shortcut = Shortcut(api.router.routes[-1], webhooks.receive)
+    return router.routes[-1]
 
 
 WEBHOOK_PARAMETERS = [
@@ -187,6 +211,12 @@ SLACK: dict[str, Any] = {
         }
     },
 }
+
+
+async def receive(request: Request) -> Response:
+    """What is not sent to quite this address, and so went past the shortcut."""
+    webhooks: Webhooks = request.app.state.webhooks
+    return await webhooks.receive(request)
 
 
 async def slack(request: Request, parts: TheParts) -> Response:

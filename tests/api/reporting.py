@@ -25,6 +25,7 @@ from engine.listen import listening
 from engine.services import reading
 from engine.services.reading import IncidentView
 from tests.api.conftest import NOW
+from tests.web import plain_http
 
 KEY = "key-of-the-report-page"
 REPORT = {"title": "Checkout is down", "summary": "", "service": "", "priority": "", "name": "Mia Berg"}
@@ -74,7 +75,7 @@ async def open_desk(database_url: str, folder: Path, **sections: Any) -> AsyncIt
     async with (
         application(settings, clock=clock) as app,
         listening(app.api) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        plain_http(url) as client,
     ):
         yield Desk(app=app, clock=clock, url=url, client=client)
 

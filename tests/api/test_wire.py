@@ -13,6 +13,7 @@ from engine.core.model import Role
 from engine.listen import listening
 from tests.api.asking import INCIDENTS, refused
 from tests.api.conftest import KEYS, House
+from tests.web import plain_http
 
 GENERIC = f"/webhooks/generic/{KEYS['generic']}"
 LIMIT = 100_000
@@ -27,7 +28,7 @@ async def address(light_house: House) -> AsyncIterator[str]:
 @pytest.fixture
 async def client(light_house: House, address: str) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {light_house.tokens[Role.ADMIN]}", "Content-Type": "application/json"}
-    async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+    async with plain_http(address, headers=headers) as client:
         yield client
 
 

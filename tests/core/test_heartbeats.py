@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engine.core.heartbeats import (
@@ -136,12 +135,15 @@ def test_what_is_heard_decides(rule: Heartbeat, said: list[Said], until: float, 
     assert found.told == told
 
 
-SIGNALS = st.lists(st.tuples(st.integers(1, 400), st.sampled_from([SUCCESS, BEGIN, FAIL])), max_size=12)
+@pytest.mark.parametrize("rule", [RULE, TIMED], ids=["successes", "begun and ended"])
+def test_whatever_is_heard_silence_is_told_and_a_success_ends_it(rule: Heartbeat) -> None:
+    chance = Random(1)
+    for _ in range(75):
+        minutes = sorted(chance.choices(range(1, 401), k=chance.randrange(13)))
+        silence_is_told(rule, [(minute, chance.choice([SUCCESS, BEGIN, FAIL])) for minute in minutes])
 
 
-@given(SIGNALS, st.sampled_from([RULE, TIMED]))
-def test_whatever_is_heard_silence_is_told_and_a_success_ends_it(said: list[Said], rule: Heartbeat) -> None:
-    said = sorted(said, key=lambda one: one[0])
+def silence_is_told(rule: Heartbeat, said: list[Said]) -> None:
     found = story(rule, said, 500)
     down = False
     for _, status, _ in found.told:

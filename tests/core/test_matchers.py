@@ -1,6 +1,8 @@
 import copy
 import json
 import pickle
+import sys
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -128,11 +130,26 @@ def test_a_matcher_tells_the_values_that_it_names(
     assert (matcher.words, matcher.wanted) == (words, wanted)
 
 
-@given(st.from_regex(PLAIN, fullmatch=True), st.text(max_size=3))
-def test_a_pattern_of_words_matches_those_words_and_nothing_else(pattern: str, other: str) -> None:
-    matcher = Matcher("job", Operator.MATCHES, pattern)
-    for value in (*pattern.split("|"), other):
-        assert matcher.takes(value) is (value in (matcher.words or ()))
+WORDS = ["", "a", "ab", "a b", " a", "-", "~x=1;y,z:/@#%&_"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_pattern_of_words_matches_those_words_and_nothing_else(count: int) -> None:
+    for words in product(WORDS, repeat=count):
+        matcher = Matcher("job", Operator.MATCHES, "|".join(words))
+        assert matcher.words == tuple(dict.fromkeys(words))
+        for value in (*WORDS, "b", "A", "a\n", "aab", "|", "|".join(words)):
+            assert matcher.takes(value) is (value in words)
+
+
+def test_every_sign_that_stands_for_itself_matches_itself_and_nothing_else() -> None:
+    every = [chr(number) for number in (*range(0x600), *range(0x600, sys.maxunicode, 397))]
+    signs = [sign for sign in every if PLAIN.fullmatch(sign) and sign != "|"]
+    assert len(signs) > 1000
+    for own, others in ((signs[::2], signs[1::2]), (signs[1::2], signs[::2])):
+        matcher = Matcher("job", Operator.MATCHES, "|".join(own))
+        assert all(matcher.takes(sign) for sign in own)
+        assert not any(matcher.takes(sign) for sign in others)
 
 
 def test_only_a_route_can_ask_for_the_integration() -> None:

@@ -1,9 +1,8 @@
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from engine.core.model import Priority
@@ -11,7 +10,6 @@ from engine.core.policy import BusinessHours, Channel, Contact, Integration, Lad
 from engine.core.spans import CalendarDay, ClockTime, Span, SpanAhead, Zone, format_span, read_span
 
 SECRET = "s3cr3t"
-SECOND = timedelta(seconds=1)
 
 
 def read(kind: Any, value: object) -> Any:
@@ -54,9 +52,10 @@ def test_the_longest_span_leads_to_no_time_beyond_the_calendar() -> None:
     assert datetime(2026, 1, 1, tzinfo=UTC) + longest < datetime.max.replace(tzinfo=UTC)
 
 
-@given(st.timedeltas(min_value=timedelta(), max_value=timedelta(days=999_999)).map(lambda span: span - span % SECOND))
-def test_a_span_reads_back_as_it_is_written(span: timedelta) -> None:
-    assert read_span(format_span(span)) == span
+def test_a_span_reads_back_as_it_is_written() -> None:
+    for days, hours, minutes, seconds in product((0, 1, 7, 30, 999_999), (0, 1, 9, 23), (0, 1, 30, 59), (0, 1, 10, 59)):
+        span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        assert read_span(format_span(span)) == span
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_a_span_is_written_as_short_as_it_can_be(span: timedelta, text: str) -> 
 
 
 def test_what_is_due_after_no_time_at_all_is_refused() -> None:
-    assert read(SpanAhead, "1s") == SECOND
+    assert read(SpanAhead, "1s") == timedelta(seconds=1)
     assert refusal(SpanAhead, "0m").startswith("Value error, a span of nothing is no time at all")
 
 

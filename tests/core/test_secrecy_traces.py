@@ -1,7 +1,6 @@
 """The quick look that passes most texts by never passes one that a pattern would have changed."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from random import Random
 
 from engine.core.secrecy import ASSIGNMENTS, PATTERNS, TRACES
 
@@ -36,7 +35,11 @@ MORE = [
 ]
 
 
-@given(st.lists(st.sampled_from([*PIECES, *MORE]) | st.text(max_size=3), max_size=12).map("".join))
-def test_a_text_without_traces_matches_no_pattern(text: str) -> None:
-    if not TRACES.search(text):
-        assert not any(pattern.search(text) for pattern in (*ASSIGNMENTS, *(pattern for pattern, _ in PATTERNS)))
+def test_a_text_without_traces_matches_no_pattern() -> None:
+    chance, without = Random(1), 0
+    for _ in range(3000):
+        text = "".join(chance.choices([*PIECES, *MORE, "x", "é", "\n", "\x00"], k=chance.randrange(9)))
+        if not TRACES.search(text):
+            without += 1
+            assert not any(pattern.search(text) for pattern in (*ASSIGNMENTS, *(pattern for pattern, _ in PATTERNS)))
+    assert without > 500

@@ -112,7 +112,7 @@ TURNS = st.builds(
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(TURNS, MOMENTS)
 def test_the_answers_agree_with_each_other_and_with_the_clock_on_the_wall(turns: Weekly, now: datetime) -> None:
     until, following = turns.until(now), turns.next_from(now)

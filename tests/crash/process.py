@@ -37,7 +37,7 @@ from tests.scenarios.stage import (
 
 SOURCE = Path(__file__).parent.parent.parent
 PATIENCE = 30.0
-GLANCE = 0.02
+GLANCE = 0.05
 
 
 @dataclass(kw_only=True)

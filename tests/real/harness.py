@@ -28,6 +28,7 @@ from tests.scenarios.stage import (
     unedited,
     write_config,
 )
+from tests.web import plain_http
 
 PROGRAM = "prometheus-alertmanager"
 PATIENCE = 15.0  # seconds for what takes Alertmanager one or two
@@ -120,7 +121,7 @@ async def alertmanager(folder: Path, receiver: str) -> AsyncIterator[Monitoring]
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        async with plain_http(f"http://127.0.0.1:{port}") as http:
             await until(lambda: ready(http), lambda answer: answer)
             yield Monitoring(http=http)
     finally:

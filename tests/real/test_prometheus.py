@@ -17,6 +17,7 @@ from engine.clock import utc_now
 from engine.core.probing import Finding
 from integrations.registry import PROBES
 from tests.real.harness import free_port, ready, until
+from tests.web import plain_http
 
 PROGRAM = "prometheus"
 
@@ -38,7 +39,7 @@ async def prometheus(folder: Path) -> AsyncIterator[str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://{place}") as http:
+        async with plain_http(f"http://{place}") as http:
             await until(lambda: ready(http), lambda answer: answer)
             await until(lambda: count(http, "up == 1"), lambda series: series == 1)
         yield f"http://{place}"

@@ -25,8 +25,16 @@ async def documented_stage(open_stage: OpenStage) -> AsyncIterator[Stage]:
         yield found
 
 
-@pytest.fixture(params=[False, True], ids=["http", "socket"])
-async def scene(request: pytest.FixtureRequest, open_stage: OpenStage) -> AsyncIterator[Stage]:
-    """The same, once with Slack over HTTP and once over Socket Mode."""
-    async with open_stage(over_socket=request.param) as found:
+@pytest.fixture(params=["sqlite-http", "postgresql-socket"])
+def _between(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    """The database, and whether Slack comes by Socket Mode. Neither knows of the other, so each is met once."""
+    kind, way = request.param.split("-")
+    return request.getfixturevalue(f"{kind}_url"), way == "socket"
+
+
+@pytest.fixture
+async def scene(_between: tuple[str, bool], tmp_path: Path) -> AsyncIterator[Stage]:
+    """The engine as it is documented, between a database and a Slack of each kind."""
+    database_url, over_socket = _between
+    async with stage(database_url, tmp_path, over_socket=over_socket) as found:
         yield found

@@ -29,6 +29,7 @@ from integrations.sandbox.clicks import AppAnswer
 from integrations.sandbox.slack import SlackSandbox
 from integrations.sandbox.slack_values import Channel, Message, User
 from integrations.sandbox.smtp import MailSandbox
+from tests.web import plain_http
 
 DEFAULT = Path(engine.__file__).parent / "default.yaml"
 NIGHT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
@@ -284,7 +285,7 @@ def connected(
 
 def caller(address: str) -> httpx.AsyncClient:
     """A client with the administrator's token."""
-    return httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=20)
+    return plain_http(address, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=20)
 
 
 @asynccontextmanager

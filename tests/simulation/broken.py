@@ -21,6 +21,7 @@ from engine.ports import Envelope
 from engine.services import cases, claiming, envelopes, recording
 from tests.services.engines import documented
 from tests.simulation.crew import Crew
+from tests.simulation.evening import Evening
 from tests.simulation.facts import Away
 from tests.simulation.standard import DOCUMENTED, HOUR, MINUTE, Row
 from tests.simulation.tables import document_of
@@ -28,6 +29,7 @@ from tests.simulation.world import World
 
 Patch = pytest.MonkeyPatch
 Break = Callable[[Patch, World], None]
+Part = Callable[[Evening], None]
 
 
 def a_provider_that_swallows(patch: Patch, world: World) -> None:
@@ -220,33 +222,33 @@ def the_next_person_is_not_tried(patch: Patch, world: World) -> None:
     patch.setattr(fallback, "_next_person", lambda *args, **options: None)
 
 
-BROKEN: dict[Break, str] = {
-    a_provider_that_swallows: "sent but never there",
-    every_time_is_an_incident_of_its_own: "placed wrongly",
-    a_minute_of_quiet_is_enough: "placed wrongly",
-    no_level_2: "missed page",
-    a_response_due_a_minute_later: "no response.breached",
-    the_other_person_first: "missed page",
-    nobody_looks_whether_it_is_still_wanted: "page after the answer",
-    a_repeat_is_not_marked: "unmarked repeat",
-    sent_twice: "sent twice for nothing",
-    a_failed_page_is_given_up: "missed page",
-    the_next_person_is_not_tried: "missed page",
-    retries_take_ten_minutes: "delayed for nothing",
-    what_the_dead_had_claimed_counts_as_sent: "channel left out",
-    timers_start_anew_with_the_engine: "missed page",
-    every_missed_level_is_paged: "surplus page",
-    lateness_is_not_said: "lateness not stated",
-    nobody_is_asked_whether_they_are_still_on_it: "no lease.asked",
-    an_acknowledgement_ends_every_level: "missed page",
-    a_hold_holds_nothing: "surplus page",
-    a_raise_makes_levels_later: "missed page",
-    a_raise_pages_nobody: "missed page",
-    a_lapse_pages_nobody: "missed page",
-    a_reopening_pages_nobody: "missed page",
-    p3_wakes_people: "surplus page",
-    a_decided_page_is_not_queued: "channel left out",
-    one_channel_is_enough: "channel left out",
-    a_line_is_changed_afterwards: "broken chain",
+BROKEN: dict[Break, tuple[Part, str]] = {
+    a_provider_that_swallows: (Evening.providers, "sent but never there"),
+    every_time_is_an_incident_of_its_own: (Evening.comings_and_goings, "placed wrongly"),
+    a_minute_of_quiet_is_enough: (Evening.comings_and_goings, "placed wrongly"),
+    no_level_2: (Evening.providers, "missed page"),
+    a_response_due_a_minute_later: (Evening.providers, "no response.breached"),
+    the_other_person_first: (Evening.providers, "missed page"),
+    nobody_looks_whether_it_is_still_wanted: (Evening.providers, "page after the answer"),
+    a_repeat_is_not_marked: (Evening.providers, "unmarked repeat"),
+    sent_twice: (Evening.providers, "sent twice for nothing"),
+    a_failed_page_is_given_up: (Evening.providers, "missed page"),
+    the_next_person_is_not_tried: (Evening.providers, "missed page"),
+    retries_take_ten_minutes: (Evening.providers, "delayed for nothing"),
+    what_the_dead_had_claimed_counts_as_sent: (Evening.processes, "channel left out"),
+    timers_start_anew_with_the_engine: (Evening.processes, "missed page"),
+    every_missed_level_is_paged: (Evening.processes, "surplus page"),
+    lateness_is_not_said: (Evening.processes, "lateness not stated"),
+    nobody_is_asked_whether_they_are_still_on_it: (Evening.clocks, "no lease.asked"),
+    an_acknowledgement_ends_every_level: (Evening.clocks, "missed page"),
+    a_hold_holds_nothing: (Evening.clocks, "surplus page"),
+    a_raise_makes_levels_later: (Evening.clocks, "missed page"),
+    a_raise_pages_nobody: (Evening.clocks, "missed page"),
+    a_lapse_pages_nobody: (Evening.clocks, "missed page"),
+    a_reopening_pages_nobody: (Evening.clocks, "missed page"),
+    p3_wakes_people: (Evening.clocks, "surplus page"),
+    a_decided_page_is_not_queued: (Evening.providers, "channel left out"),
+    one_channel_is_enough: (Evening.clocks, "channel left out"),
+    a_line_is_changed_afterwards: (Evening.clocks, "broken chain"),
 }
-"""Each with a rule that the oracle has to name."""
+"""Each with the part of an evening in which it shows, and a rule that the oracle has to name."""

@@ -14,7 +14,7 @@ from tests.simulation.runs import Run, RunNight, Tamper, simulate
 
 
 @pytest.fixture(scope="session")
-def sqlite_place() -> Iterator[Place]:
+def sqlite_place(_statements_are_compiled_once: None) -> Iterator[Place]:
     with on_sqlite() as place:
         yield place
 

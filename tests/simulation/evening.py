@@ -21,38 +21,39 @@ EVERYWHERE = ("slack", "email", "phone")
 
 
 class Evening:
-    """Minutes count from midnight. The first incident is INC-1, and so on."""
+    """Minutes count from midnight. Its parts can be played alone: what is broken shows in one of them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._senders = Senders(world)
         self._people = People(world)
+        self._fired = 0
         world.closing = True  # nothing begins by chance, and nobody answers by themselves
 
     def play(self) -> None:
-        self._clocks()
-        self._providers()
-        self._processes()
-        self._comings_and_goings()
+        self.clocks()
+        self.providers()
+        self.processes()
+        self.comings_and_goings()
 
-    def _clocks(self) -> None:
-        self._fire(1, "P1")
-        self._raise(13, "INC-1", "ops-senior")
-        self._fire(2, "P0")
-        self._do(4, "INC-2", "ops-lead", Acknowledge())
-        self._do(25, "INC-2", "ops-senior", Acknowledge())
-        self._fire(3, "P0")
-        self._do(8, "INC-3", "ops-lead", Hold(span=2 * HOUR, reason="the fix is on its way"), span=2 * HOUR)
-        self._fire(4, "P2")
-        self._raise(10, "INC-4", "ops-senior")
-        self._do(12, "INC-4", "ops-lead", WELL)
-        self._do(20, "INC-4", "ops-lead", Reopen(reason="it came back"))
+    def clocks(self) -> None:
+        raised = self._fire(1, "P1")
+        self._raise(13, raised, "ops-senior")
+        lapsed = self._fire(2, "P0")
+        self._do(4, lapsed, "ops-lead", Acknowledge())
+        self._do(25, lapsed, "ops-senior", Acknowledge())
+        held = self._fire(3, "P0")
+        self._do(8, held, "ops-lead", Hold(span=2 * HOUR, reason="the fix is on its way"), span=2 * HOUR)
+        reopened = self._fire(4, "P2")
+        self._raise(10, reopened, "ops-senior")
+        self._do(12, reopened, "ops-lead", WELL)
+        self._do(20, reopened, "ops-lead", Reopen(reason="it came back"))
         self._fire(5, "P3")
 
-    def _providers(self) -> None:
+    def providers(self) -> None:
         self._spell(140, ["email"], Fate.FAILS, 1.5)
-        self._fire(140.2, "P1")
-        self._do(141, "INC-6", "ops-lead", Acknowledge())
+        answered = self._fire(140.2, "P1")
+        self._do(141, answered, "ops-lead", Acknowledge())
         self._spell(150, EVERYWHERE, Fate.IS_REFUSED, 3)
         self._fire(150.2, "P1")
         self._spell(160, ["slack"], Fate.ARRIVES_UNANSWERED, 1)
@@ -60,7 +61,7 @@ class Evening:
         self._spell(170, ["email"], Fate.FAILS, 0.5)
         self._fire(170.2, "P2")
 
-    def _processes(self) -> None:
+    def processes(self) -> None:
         self._fire(200, "P0")
         self._world.later(203 * MINUTE, self._world.stop_engines)
         self._world.later(300 * MINUTE, self._world.start_engine)
@@ -68,16 +69,19 @@ class Evening:
             self._die(310 + 5 * turn, after=3 + 2 * turn)
             self._fire(310 + 5 * turn, "P2")
 
-    def _comings_and_goings(self) -> None:
+    def comings_and_goings(self) -> None:
         """Five times within the hour, once more before it was quiet for long enough, and once after that."""
         problem = Problem(service="checkout", title="Disk nearly full", priority="P3", severity=None)
         for minute in (400, 404, 408, 412, 416, 428, 460):
             self._world.later(minute * MINUTE, lambda: self._senders.fire(problem, 1))
             self._world.later((minute + 2) * MINUTE, lambda: self._senders.clear(problem, 1))
 
-    def _fire(self, minute: float, priority: str) -> None:
+    def _fire(self, minute: float, priority: str) -> str:
+        """The incident that it opens, as all of them come in the order in which they are written here."""
         problem = Problem(service="checkout", title=f"Alert at {minute}", priority=priority, severity=None)
         self._world.later(minute * MINUTE, lambda: self._senders.fire(problem, 1))
+        self._fired += 1
+        return f"INC-{self._fired}"
 
     def _raise(self, minute: float, ref: str, who: str) -> None:
         self._do(minute, ref, who, Reprioritize(priority=Priority.P0, reason="worse than thought"), to="P0")

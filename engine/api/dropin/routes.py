@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from engine.api.dropin import opsgenie_views as views
 from engine.api.dropin.opsgenie import AlertApi
@@ -18,7 +20,8 @@ from engine.api.senders import Senders
 from engine.api.webhooks import DirectRoute
 
 TAG = "drop-in"
-Endpoint = Callable[[Request], Awaitable[Response]]
+Desk = TypeVar("Desk", Events, AlertApi)
+Method = Callable[[Desk, Request], Awaitable[Response]]
 Json = Mapping[str, Any]
 Responses = dict[int | str, dict[str, Any]]
 
@@ -29,8 +32,17 @@ OBJECTS: Json = {"type": "array", "items": OBJECT}
 
 
 def add_dropins(api: FastAPI, parts: Parts, senders: Senders) -> None:
-    _add_pagerduty(api, Events(parts, senders))
-    _add_opsgenie(api, AlertApi(parts, senders))
+    api.state.dropins = {Events: Events(parts, senders), AlertApi: AlertApi(parts, senders)}
+    api.router.routes.extend(_routes())
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """The same for every application: an endpoint finds the desk that it is of by the request."""
+    router = APIRouter()
+    _add_pagerduty(router)
+    _add_opsgenie(router)
+    return router.routes
 
 
 def _object(required: tuple[str, ...] = (), **properties: Json) -> dict[str, Any]:
@@ -82,11 +94,11 @@ REJECTED = {
 }
 
 
-def _add_pagerduty(api: FastAPI, events: Events) -> None:
+def _add_pagerduty(router: APIRouter) -> None:
     """PagerDuty's Events API v2."""
     refusals = _refusals(Rejected, REJECTED)
-    _add(api, "/v2/enqueue", events.enqueue_event, Processed, refusals, _body(EVENT))
-    _add(api, "/v2/change/enqueue", events.enqueue_change, ChangeProcessed, refusals, _body(CHANGE))
+    _add(router, "/v2/enqueue", Events, Events.enqueue_event, Processed, refusals, _body(EVENT))
+    _add(router, "/v2/change/enqueue", Events, Events.enqueue_change, ChangeProcessed, refusals, _body(CHANGE))
 
 
 ALERT = _object(
@@ -136,24 +148,26 @@ IDENTIFIER_TYPE = {
 REQUEST_ID = {"name": "requestId", "in": "path", "required": True, "schema": TEXT}
 
 
-def _add_opsgenie(api: FastAPI, alerts: AlertApi) -> None:
+def _add_opsgenie(router: APIRouter) -> None:
     """Opsgenie's alert API. The addresses of actions come before that of the alert, which takes whatever is left: an
     alias may hold a slash."""
     refusals = _refusals(views.Refused, {status: why for status, why in REFUSED.items() if status != NOT_FOUND})
-    _add(api, "/v2/alerts", alerts.create_alert, views.Accepted, refusals, {**_body(ALERT), **GENIE})
+    _add(router, "/v2/alerts", AlertApi, AlertApi.create_alert, views.Accepted, refusals, {**_body(ALERT), **GENIE})
     for action, endpoint, body in (
-        ("close", alerts.close_alert, _body(ACTION, required=False)),
-        ("acknowledge", alerts.acknowledge_alert, _body(ACTION, required=False)),
-        ("notes", alerts.add_note_to_alert, _body(NOTE)),
+        ("close", AlertApi.close_alert, _body(ACTION, required=False)),
+        ("acknowledge", AlertApi.acknowledge_alert, _body(ACTION, required=False)),
+        ("notes", AlertApi.add_note_to_alert, _body(NOTE)),
     ):
         extra = {**body, **GENIE, "parameters": [IDENTIFIER, IDENTIFIER_TYPE]}
-        _add(api, f"/v2/alerts/{{identifier:path}}/{action}", endpoint, views.Accepted, refusals, extra)
+        path = f"/v2/alerts/{{identifier:path}}/{action}"
+        _add(router, path, AlertApi, endpoint, views.Accepted, refusals, extra)
     refusals = _refusals(views.Refused, {status: why for status, why in REFUSED.items() if status not in OF_BODIES})
     for path, endpoint, answer, parameters in (
-        ("/v2/alerts/requests/{requestId}", alerts.get_request_status, views.RequestStatusAnswer, [REQUEST_ID]),
-        ("/v2/alerts/{identifier:path}", alerts.show_alert, views.AlertAnswer, [IDENTIFIER, IDENTIFIER_TYPE]),
+        ("/v2/alerts/requests/{requestId}", AlertApi.get_request_status, views.RequestStatusAnswer, [REQUEST_ID]),
+        ("/v2/alerts/{identifier:path}", AlertApi.show_alert, views.AlertAnswer, [IDENTIFIER, IDENTIFIER_TYPE]),
     ):
-        _add(api, path, endpoint, answer, refusals, {**GENIE, "parameters": parameters}, method="GET")
+        extra = {**GENIE, "parameters": parameters}
+        _add(router, path, AlertApi, endpoint, answer, refusals, extra, http="GET")
 
 
 def _refusals(model: type[BaseModel], described: Mapping[int, str]) -> Responses:
@@ -161,21 +175,26 @@ def _refusals(model: type[BaseModel], described: Mapping[int, str]) -> Responses
 
 
 def _add(
-    api: FastAPI,
+    router: APIRouter,
     path: str,
-    endpoint: Endpoint,
+    desk: type[Desk],
+    method: Method[Desk],
     answer: type[BaseModel],
     refusals: Responses,
     extra: dict[str, Any],
     *,
-    method: str = "POST",
+    http: str = "POST",
 ) -> None:
-    api.router.add_api_route(
+    async def endpoint(request: Request) -> Response:
+        return await method(request.app.state.dropins[desk], request)
+
+    router.add_api_route(
         path,
         endpoint,
-        methods=[method],
-        description=endpoint.__doc__,
-        status_code=202 if method == "POST" else 200,
+        methods=[http],
+        name=method.__name__,
+        description=method.__doc__,
+        status_code=202 if http == "POST" else 200,
         response_model=answer,
         route_class_override=DirectRoute,
         tags=[TAG],

@@ -47,22 +47,24 @@ def test_any_text_can_be_sent(kit: Kit, kind: MessageKind, text: str) -> None:
     assert "\u202e" not in shown
 
 
-@every_kind
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
-def test_any_text_can_be_sent_in_a_message_for_many(kit: Kit, text: str) -> None:
-    shown = kit.shown(addressed(kit, hostile(text, bundle=bundle(5_000, title=text, service=text))))
-    assert len(shown.encode()) < 400_000
-    assert not {"\x00", "\x1b", "\u202e"} & set(shown)
+def test_any_text_can_be_sent_in_a_message_for_many(text: str) -> None:
+    many = hostile(text, bundle=bundle(5_000, title=text, service=text))
+    for name, kit in KITS.items():
+        shown = kit.shown(addressed(kit, many))
+        assert len(shown.encode()) < 400_000, name
+        assert not {"\x00", "\x1b", "\u202e"} & set(shown), name
 
 
-@every_kind
-def test_a_message_for_many_says_how_many_and_which(kit: Kit) -> None:
+def test_a_message_for_many_says_how_many_and_which() -> None:
     line = "P0 +4999 more: Checkout is down and others; respond by 03:35 CET"
-    shown = kit.shown(addressed(kit, envelope(headline=line, bundle=bundle(5_000))))
-    assert line in shown
-    assert "INC-43" in shown
-    assert "INC-5000" not in shown
-    assert "more" in shown.replace(line, "")
+    many = envelope(headline=line, bundle=bundle(5_000))
+    for name, kit in KITS.items():
+        shown = kit.shown(addressed(kit, many))
+        assert line in shown, name
+        assert "INC-43" in shown, name
+        assert "INC-5000" not in shown, name
+        assert "more" in shown.replace(line, ""), name
 
 
 @every_kind
