@@ -8,6 +8,8 @@ DAYS ?=
 KILLS ?= 1000
 # One more than there are cores: many tests wait for a process or a clock.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# The files of the tests lie in memory where there is room: thousands of small databases wait for a disk otherwise.
+MEMORY := $(shell test -w /dev/shm && test $$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }') -gt 4000000 && echo /dev/shm)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +30,7 @@ run: $(INSTALLED)  ## set up and start on http://127.0.0.1:8080 (ARGS="--port 90
 	@$(BIN)/tocsin serve $(ARGS)
 
 test: $(INSTALLED_DEV)  ## the whole test suite on SQLite and PostgreSQL (ARGS="-k escalation")
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
+	@$(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(INSTALLED_DEV)  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

@@ -100,6 +100,7 @@ async def test_what_becomes_of_a_marked_message_is_noted_and_the_record_stays(sc
     await mark(stage, said, "ops-lead")
     await stage.slack.edit(said, "rolled back to 40 <really>")
     await stage.slack.edit(small_talk, "tea?")
+    await stage.app.slack.drain()  # over a socket each event is a task of its own
     await stage.slack.delete(said)
     await stage.slack.delete(small_talk)
     await stage.app.slack.drain()
