@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -16,6 +17,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from integrations.slack.errors import read_refusal
 
+LOGGER = logging.getLogger("slack_sdk.calls")
+"""With a level of its own: slack_sdk asks for that alone, and writes out each request for a line that nobody sees."""
+LOGGER.setLevel(logging.WARNING)
+
 FOR_EACH_CHANNEL = frozenset({"chat.postMessage", "chat.postEphemeral"})
 """Methods that Slack limits for each conversation by itself; all others for the workspace:
 docs.slack.dev/apis/web-api/rate-limits"""
@@ -26,7 +31,7 @@ class PatientClient(AsyncWebClient):
     retries nothing by itself: who calls knows whether to."""
 
     def __init__(self, *, now: Callable[[], datetime], **settings: Any) -> None:
-        super().__init__(retry_handlers=[], **settings)
+        super().__init__(retry_handlers=[], logger=LOGGER, **settings)
         self._now = now
         self._busy: dict[tuple[str, str], datetime] = {}
         # slack_sdk takes one from the environment even for loopback; the session knows better
