@@ -68,8 +68,12 @@ def take(
 
 
 def name_of(group: Group) -> str:
-    """What went out under a name keeps it: by it the provider is asked, and the receiver knows the copy."""
-    return group[0].sent_as or f"{incident_ref(group[0].incident)}/{group[0].delivery.id}"
+    """What may have arrived under a name keeps it: by it the provider is asked, and the receiver knows the copy. What
+    was refused under one does not: others may have arrived under it since, and it would be taken for a copy of them."""
+    first = group[0]
+    if first.maybe_sent and first.sent_as:
+        return first.sent_as
+    return f"{incident_ref(first.incident)}/{first.delivery.id}"
 
 
 def _named(group: Group) -> Group:

@@ -166,6 +166,25 @@ async def test_a_message_for_many_that_may_have_arrived_is_repeated_as_the_same_
     assert "(repeated)" in again.headline
 
 
+async def test_what_was_refused_with_others_goes_out_without_them_under_a_name_of_its_own(night: Night) -> None:
+    await night.storm(BURST + 3, "P1")
+    night.wire.fates["slack"].append(Fate.FAILS)
+    tried: list[Envelope] = []
+
+    async def note(envelope: Envelope) -> None:
+        tried.append(envelope)
+
+    night.wire.before = note
+    await night.later(WINDOW)
+    [refused] = [one for one in tried if one.message.channel == "slack" and len(one.bundle) == 3]
+    await night.engine.command(refused.incident.ref, Acknowledge(), LEAD)
+    await night.later(WINDOW)
+    [rest] = [one for one in night.wire.arrived if one.message.channel == "slack" and len(one.bundle) == 2]
+    assert names_in(rest) < names_in(refused)
+    assert rest.id.startswith(f"{rest.incident.ref}/")
+    assert rest.id != refused.id
+
+
 async def test_a_message_for_many_whose_sender_died_is_taken_up_whole(night: Night) -> None:
     await night.storm(BURST + 30, "P1")
     night.clock.advance(WINDOW)
