@@ -10,7 +10,7 @@ from email.errors import HeaderParseError
 from email.header import Header, decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import getaddresses, parsedate_to_datetime
 from itertools import islice
 
 from integrations.sources.reading import SUMMARY, line
@@ -50,8 +50,9 @@ class Mail:
         return {name: _decoded(value) for name, value in found.items()}
 
     def address(self, name: str) -> str:
-        """The first address in a header, in lower case."""
-        return line(parseaddr(self.header(name))[1], SUMMARY).lower()
+        """The first address in a header, in lower case. Of several, `parseaddr` of a newer Python gives none."""
+        found = getaddresses([self.header(name)])
+        return line(found[0][1], SUMMARY).lower() if found else ""
 
     @property
     def date(self) -> datetime | None:

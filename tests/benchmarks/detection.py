@@ -146,9 +146,10 @@ def _counted(services: Sequence[Service], incidents: Sequence[Mapping[str, Any]]
 
 
 def _config(folder: Path, services: Sequence[Service]) -> Path:
-    """The default one with a probe for each service, every page a message of its own."""
+    """The default one with a probe for each service, every page a message of its own, every death an incident."""
     document = parse(DEFAULT.read_text(), DEFAULT.name).value
     document["bundling"] = {"burst": 10_000}
+    del document["flapping"]  # what dies time and again would be one incident, which is another matter
     document["probes"] = {
         service.name: {"kind": "tcp", "host": LOOPBACK, "port": service.port, "every": f"{EVERY:g}s"}
         for service in services
