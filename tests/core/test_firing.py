@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from engine.core.firing import fire_due, lateness
-from engine.core.model import MessageKind, Timer, TimerKind, TimerState
+from engine.core.model import AlertStatus, MessageKind, State, Timer, TimerKind, TimerState
 from engine.core.timeline import Kind
-from tests.core.cases import NIGHT, NOON, REACHABLE, SENIOR, changed, kinds, minutes, pages
+from tests.core.cases import NIGHT, NOON, REACHABLE, SENIOR, changed, cleared, kinds, minutes, pages
 from tests.core.drive import Engine
 
 WHY = "the engine did not run from 12:01 to 13:30 UTC"
@@ -96,6 +96,29 @@ def test_what_has_fired_is_used_up_and_never_planned_again() -> None:
     assert used == {"page:1:c1", "response:1:c1", "page:2:g1", "page:3:g1"}
     engine.wait(minutes(5))
     assert engine.pending() == []
+
+
+QUIET = changed("policies", "standard", "clear_after", to=minutes(10))
+
+
+def test_a_quiet_time_that_is_over_after_downtime_ends_the_incident_before_anybody_is_paged() -> None:
+    engine = Engine(config=QUIET).open("P0")
+    engine.wait(minutes(1))
+    engine.hear(cleared())
+    engine.sleep(minutes(89), WHY)
+    assert (engine.incident.state, engine.paged(since=engine.now), engine.lines(Kind.ESCALATED)) == (
+        State.REVIEW,
+        [],
+        [],
+    )
+
+
+def test_a_quiet_time_ends_nothing_once_a_merge_has_brought_what_still_fires() -> None:
+    engine = Engine(config=QUIET).open("P0")
+    engine.hear(cleared())
+    engine.alerts["f7"] = AlertStatus.FIRING
+    engine.wait(minutes(10))
+    assert (engine.incident.state, engine.incident.cleared_at) == (State.DETECTION, None)
 
 
 def test_firing_nothing_changes_nothing_but_the_time() -> None:
