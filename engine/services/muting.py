@@ -26,18 +26,19 @@ SET_BACK = timedelta(days=1)
 
 class KnownMutes:
     """The silences and windows in force, compiled once; anew where a transaction has met another configuration or
-    another number of changes of silences."""
+    another number of changes of silences. A trial asks in a thread of its own, by an older moment maybe: so mark and
+    mutes are one value, and each gets those of its own."""
 
     def __init__(self) -> None:
-        self._mark: tuple[int, int] | None = None
-        self._mutes = Mutes(())
+        self._known: tuple[tuple[int, int] | None, Mutes] = (None, Mutes(()))
 
     def at(self, connection: Connection, revision: Revision, changes: int, now: datetime) -> Mutes:
         mark = (revision.id, changes)
-        if mark != self._mark:
-            self._mutes = Mutes(mutes_of(connection, revision.config, now))
-            self._mark = mark
-        return self._mutes
+        known, mutes = self._known
+        if mark != known:
+            mutes = Mutes(mutes_of(connection, revision.config, now))
+            self._known = mark, mutes
+        return mutes
 
 
 def mutes_of(connection: Connection, config: Config, now: datetime) -> Iterator[Mute]:
